@@ -24,10 +24,17 @@ export interface Arguments {
 /**
  * Reads the words of one command. `--name value` and `--name=value` are the same; `--` ends the flags.
  *
- * @throws UsageError for an unknown flag (naming the nearest known one), a missing value, or a single-valued flag given twice.
+ * @throws UsageError for an unknown flag (naming the nearest known one), a missing value, or a single-valued
+ * flag given twice.
  */
 export function parseArguments (argv: readonly string[], flags: Readonly<Record<string, Flag>>): Arguments {
-  const { tokens } = parseArgs({ args: [...argv], options: { ...flags }, strict: false, tokens: true, allowPositionals: true })
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: { ...flags },
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  })
   const words: string[] = []
   const given = new Map<string, string[]>()
   for (const token of tokens) {

@@ -1,0 +1,90 @@
+import type { Cidr } from '../net/cidr.ts'
+import { type HostName, canonicalHostName } from '../net/host-name.ts'
+import type { Cloud } from './clouds.ts'
+import type { LoginServer } from './login-server.ts'
+
+/** What a name is to a registry; a closed list, and a metric label. */
+export const endpointClasses = ['login', 'certificate', 'data', 'regional', 'storage', 'extra'] as const
+
+export type EndpointClass = typeof endpointClasses[number]
+
+/** Where a registry without dedicated data endpoints may send clients for layers. */
+export type StorageChoice = 'none' | 'any' | readonly string[]
+
+/** A registry as its owner describes it. */
+export interface Registry {
+  readonly loginServer: LoginServer
+  /** Azure regions that hold a replica, in the form of `az account list-locations`: `eastus`. */
+  readonly regions: readonly string[]
+  readonly regionalEndpoints: boolean
+  readonly storage: StorageChoice
+  /** Blocks that the registry's names may resolve to although they are not public. */
+  readonly privateEndpoints: readonly Cidr[]
+}
+
+/** One name, or one wildcard, that a registry is reached at. */
+export interface Endpoint {
+  readonly class: EndpointClass
+  /** The name; for a wildcard, the part behind `*.`, which stands for one whole label. */
+  readonly host: HostName
+  readonly wildcard: boolean
+  /** The Azure region, or '' where the name has none. */
+  readonly region: string
+  /** The key of the registry's configuration that the endpoint comes from. */
+  readonly from: 'loginServer' | 'regions' | 'regionalEndpoints' | 'storage'
+}
+
+/** Every endpoint of a registry, the login server first. */
+export function listEndpoints (registry: Registry): readonly Endpoint[] {
+  const { label, cloud, host } = registry.loginServer
+  const certificateHost = knownName(cloud.registrySuffix)
+  const endpoints: Endpoint[] = [
+    { class: 'login', host, wildcard: false, region: '', from: 'loginServer' },
+    { class: 'certificate', host: certificateHost, wildcard: false, region: '', from: 'loginServer' },
+  ]
+  for (const region of registry.regions) {
+    endpoints.push({ class: 'data', host: dataHost(label, region, cloud), wildcard: false, region, from: 'regions' })
+  }
+  for (const region of registry.regionalEndpoints ? registry.regions : []) {
+    const regionalHost = knownName(`${label}.${region}.geo.${cloud.registrySuffix}`)
+    endpoints.push({ class: 'regional', host: regionalHost, wildcard: false, region, from: 'regionalEndpoints' })
+  }
+  return [...endpoints, ...listStorage(registry.storage, cloud)]
+}
+
+/** The dedicated data endpoint of a registry in a region. */
+export function dataHost (label: string, region: string, cloud: Cloud): HostName {
+  return knownName(`${label}.${region}.data.${cloud.registrySuffix}`)
+}
+
+/** The endpoint as a person writes it: `contoso.azurecr.io`, `*.blob.core.windows.net`. */
+export function endpointPattern (endpoint: Pick<Endpoint, 'host' | 'wildcard'>): string {
+  return endpoint.wildcard ? `*.${endpoint.host}` : endpoint.host
+}
+
+/**
+ * Whether a text has the form of an Azure region's name: lower case letters, then perhaps digits (`westus2`), and in
+ * the test regions letters again. There is no list to check against: regions are added several times a year.
+ */
+export function isRegionName (text: string): boolean {
+  return /^[a-z]{4,40}[0-9]{0,2}[a-z]{0,10}$/.test(text)
+}
+
+/** Whether a text can be a storage account's name: 3 to 24 lower case letters and digits. */
+export function isStorageAccountName (text: string): boolean {
+  return /^[a-z0-9]{3,24}$/.test(text)
+}
+
+function listStorage (storage: StorageChoice, cloud: Cloud): Endpoint[] {
+  const shared = { class: 'storage', region: '', from: 'storage' } as const
+  if (storage === 'none') return []
+  if (storage === 'any') return [{ ...shared, host: knownName(cloud.blobSuffix), wildcard: true }]
+  return storage.map((account) => ({ ...shared, host: knownName(`${account}.${cloud.blobSuffix}`), wildcard: false }))
+}
+
+/** A name put together from checked parts; that it is none would be a bug of the checks. */
+function knownName (text: string): HostName {
+  const name = canonicalHostName(text)
+  if (name === undefined) throw new TypeError(`not a host name: ${text}`)
+  return name
+}

@@ -1,0 +1,43 @@
+import { type Address, bitLength, parseAddress } from './address.ts'
+
+/** A block of addresses in CIDR notation (RFC 4632, RFC 4291 §2.3): its first address, and how many bits count. */
+export interface Cidr {
+  readonly first: Address
+  readonly prefixLength: number
+  /** `first.text/prefixLength`. */
+  readonly text: string
+}
+
+/**
+ * Reads `ADDRESS/LENGTH`; a bare address is the block of that one address.
+ * A block with bits set to the right of its length is not one: it is nearly always a slip of the hand, and guessing
+ * which end was meant opens more, or less, than somebody intended.
+ */
+export function parseCidr (text: string): Cidr | undefined {
+  const slash = text.indexOf('/')
+  const first = parseAddress(slash === -1 ? text : text.slice(0, slash))
+  if (first === undefined) return undefined
+  const bits = bitLength(first.family)
+  const lengthText = slash === -1 ? String(bits) : text.slice(slash + 1)
+  if (!/^(?:0|[1-9][0-9]{0,2})$/.test(lengthText)) return undefined
+  const prefixLength = Number(lengthText)
+  if (prefixLength > bits) return undefined
+  const clean = first.words.every((word, index) => (word & ~wordMask(prefixLength, index)) === 0)
+  return clean ? { first, prefixLength, text: `${first.text}/${prefixLength}` } : undefined
+}
+
+/** Whether the address lies in the block. An IPv4-mapped IPv6 address is an IPv6 address: it lies in no IPv4 block. */
+export function cidrContains (cidr: Cidr, address: Address): boolean {
+  if (cidr.first.family !== address.family) return false
+  return address.words.every((word, index) => {
+    const mask = wordMask(cidr.prefixLength, index)
+    return (word & mask) === ((cidr.first.words[index] ?? 0) & mask)
+  })
+}
+
+/** The mask over the word at `index` for a block whose leading `prefixLength` bits count. */
+function wordMask (prefixLength: number, index: number): number {
+  const bits = Math.min(32, Math.max(0, prefixLength - 32 * index))
+  // A shift by 32 is a shift by 0 in JavaScript.
+  return bits === 0 ? 0 : -1 << (32 - bits)
+}

@@ -1,0 +1,62 @@
+import type { Cloud } from '../acr/clouds.ts'
+import type { LoginServer } from '../acr/login-server.ts'
+import { type HostName, parentName } from '../net/host-name.ts'
+import { type Refusal, refuse } from '../refusal/reasons.ts'
+
+/** What is needed to tell a person why a name is not let through. */
+export interface HostRefusalContext {
+  readonly loginServers: readonly LoginServer[]
+  readonly clouds: readonly Cloud[]
+}
+
+/**
+ * The refusal for a name that no rule lets through. It only explains: a name that is nearly right is refused under
+ * the reason that says what is missing, but refused it is.
+ */
+export function refuseHost (host: HostName, context: HostRefusalContext): Refusal {
+  return refuseStorage(host, context) ?? refuseOwnEndpoint(host, context) ?? refuseStranger(host, context)
+}
+
+function refuseStorage (host: HostName, { clouds, loginServers }: HostRefusalContext): Refusal | undefined {
+  const parent = parentName(host)
+  if (!clouds.some(({ blobSuffix }) => blobSuffix === parent)) return undefined
+  const name = loginServers[0]?.label ?? 'NAME'
+  return refuse('storage_not_enabled',
+    `${host} is blob storage, and the registry's storage setting does not let it through`,
+    `Turn on dedicated data endpoints (az acr update --name ${name} --data-endpoint-enabled) and list the registry's ` +
+    'regions; or set storage of the registry to this account, or to any.')
+}
+
+/** A data or regional endpoint of a configured registry that is missing only a region or a switch. */
+function refuseOwnEndpoint (host: HostName, { loginServers }: HostRefusalContext): Refusal | undefined {
+  for (const { label, cloud, host: loginHost } of loginServers) {
+    const [, region, kind] = splitEndpoint(host, label, cloud) ?? []
+    if (region === undefined) continue
+    if (kind === 'data') {
+      return refuse('region_not_configured',
+        `${host} is a data endpoint of ${loginHost} in a region that is not configured`,
+        `Add ${region} to the regions of ${loginHost}.`)
+    }
+    return refuse('regional_not_enabled',
+      `${host} is a regional endpoint of ${loginHost}, which are not enabled for this region`,
+      `Set regionalEndpoints: true for ${loginHost}, and see that its regions hold ${region}.`)
+  }
+  return undefined
+}
+
+/** `LABEL.REGION.data.SUFFIX` or `LABEL.REGION.geo.SUFFIX`, taken apart. */
+function splitEndpoint (host: HostName, label: string, cloud: Cloud): readonly string[] | undefined {
+  if (!host.startsWith(`${label}.`) || !host.endsWith(`.${cloud.registrySuffix}`)) return undefined
+  const middle = host.slice(label.length, -cloud.registrySuffix.length)
+  return /^\.([a-z0-9]+)\.(data|geo)\.$/.exec(middle) ?? undefined
+}
+
+function refuseStranger (host: HostName, { loginServers }: HostRefusalContext): Refusal {
+  const first = loginServers[0]?.host ?? 'any configured registry'
+  const others = loginServers.length - 1
+  const registries = others < 1 ? first : `${first} or the ${others} other configured ${others === 1 ? 'registry' : 'registries'}`
+  const typo = host.endsWith('.azureacr.io') ? 'The domain is azurecr.io, not azureacr.io. ' : ''
+  return refuse('host_not_allowed',
+    `${host} is not an endpoint of ${registries}`,
+    `${typo}If devices need it, add it to the gateway's configuration: a registry under registries, any other host under extraHosts.`)
+}

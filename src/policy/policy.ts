@@ -1,0 +1,100 @@
+import { clouds } from '../acr/clouds.ts'
+import type { Address } from '../net/address.ts'
+import { type Authority, parseAuthority } from '../net/authority.ts'
+import { type HostName, parentName } from '../net/host-name.ts'
+import { describeSpecialPurpose } from '../net/special-purpose.ts'
+import { type Refusal, refuse } from '../refusal/reasons.ts'
+import { type HostRefusalContext, refuseHost } from './near-miss.ts'
+import { type Rule, type RuleSources, listRules } from './rule.ts'
+
+/** Whether a target may be reached; a value with its ground either way. */
+export type TargetDecision =
+  | { readonly allow: true, readonly authority: Authority, readonly rule: Rule }
+  | { readonly allow: false, readonly refusal: Refusal, readonly authority?: Authority }
+
+/** Whether an address that a target resolved to may be dialled. */
+export type AddressDecision =
+  | { readonly allow: true, readonly ground: string }
+  | { readonly allow: false, readonly refusal: Refusal }
+
+/**
+ * What is let through, as one immutable snapshot. A tunnel takes it once, so that a reload cannot split its decisions.
+ * Whatever no rule names is denied.
+ */
+export interface Policy {
+  readonly rules: readonly Rule[]
+  /** Judges the target of a CONNECT exactly as the client wrote it. */
+  decideTarget (target: string): TargetDecision
+  /** Judges one address that the target of a rule resolved to. */
+  decideAddress (rule: Rule, address: Address): AddressDecision
+}
+
+/** The one port that a registry is reached at (Azure Container Registry, "Configure rules", 2024-09). */
+const registryPort = 443
+
+/** Builds the snapshot; looking up a name costs two map lookups however many rules there are. */
+export function createPolicy (sources: RuleSources): Policy {
+  const rules = listRules(sources)
+  const exact = new Map<HostName, Rule>()
+  const wildcard = new Map<HostName, Rule>()
+  for (const rule of rules) (rule.wildcard ? wildcard : exact).set(rule.host, rule)
+  const context: HostRefusalContext = {
+    loginServers: sources.registries.map(({ loginServer }) => loginServer),
+    clouds,
+  }
+
+  function findRule (host: HostName): Rule | undefined {
+    const parent = parentName(host)
+    return exact.get(host) ?? (parent === undefined ? undefined : wildcard.get(parent))
+  }
+
+  return {
+    rules,
+
+    decideTarget (target) {
+      const parsed = parseAuthority(target)
+      if (!parsed.ok) {
+        return { allow: false, refusal: parsed.problem === 'ip_literal' ? refuseIpLiteral() : refuseMalformed() }
+      }
+      const { authority } = parsed
+      const rule = findRule(authority.host)
+      if (rule === undefined) return { allow: false, authority, refusal: refuseHost(authority.host, context) }
+      if (authority.port !== registryPort) return { allow: false, authority, refusal: refusePort(authority) }
+      return { allow: true, authority, rule }
+    },
+
+    decideAddress (rule, address) {
+      const purpose = describeSpecialPurpose(address)
+      if (purpose === undefined) return { allow: true, ground: 'public address' }
+      const block = rule.privateEndpoints.find(address)
+      if (block !== undefined) return { allow: true, ground: `in privateEndpoints ${block.text}` }
+      return { allow: false, refusal: refuseAddress(rule, address, purpose) }
+    },
+  }
+}
+
+function refuseMalformed (): Refusal {
+  return refuse('bad_request',
+    'the target of CONNECT must be HOST:PORT, like contoso.azurecr.io:443',
+    'Check the proxy setting of the client; a host name has letters, digits, dots and hyphens only.')
+}
+
+function refuseIpLiteral (): Refusal {
+  return refuse('ip_literal_not_allowed',
+    'the target is an IP address; ask for the registry by its name',
+    'Use the registry\'s name in the image reference, and let the gateway resolve it.')
+}
+
+function refusePort ({ host, port }: Authority): Refusal {
+  return refuse('port_not_allowed',
+    `port ${port} of ${host} is not served; registries are reached at 443 only`,
+    'Drop the port from the image reference.')
+}
+
+function refuseAddress (rule: Rule, address: Address, purpose: string): Refusal {
+  const hint = rule.source.startsWith('registries[')
+    ? `If this is the registry's private endpoint, add its address to ${rule.source.replace(/\..*$/, '')}.privateEndpoints; ` +
+      'otherwise look at what answers the gateway\'s DNS questions.'
+    : 'Look at what answers the gateway\'s DNS questions.'
+  return refuse('address_prohibited', `the name resolves to ${address.text}, ${purpose}`, hint)
+}

@@ -1,0 +1,53 @@
+/** How a reason is said to HTTP: the status code, and the error type of `Proxy-Status` (RFC 9209 §2.3). */
+export interface ReasonSemantics {
+  readonly status: number
+  readonly proxyStatusError: string
+}
+
+/**
+ * Every reason for which a tunnel is refused: the closed list. The same word stands in the status line, the problem
+ * document, the log, the metric label, `explain`, and as a heading in docs/refusals.md.
+ */
+export const reasons = {
+  bad_request: { status: 400, proxyStatusError: 'http_request_error' },
+  head_timeout: { status: 408, proxyStatusError: 'http_request_error' },
+  head_too_large: { status: 431, proxyStatusError: 'http_request_error' },
+  method_not_allowed: { status: 405, proxyStatusError: 'http_request_denied' },
+  client_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
+  host_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
+  port_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
+  ip_literal_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
+  storage_not_enabled: { status: 403, proxyStatusError: 'http_request_denied' },
+  region_not_configured: { status: 403, proxyStatusError: 'http_request_denied' },
+  regional_not_enabled: { status: 403, proxyStatusError: 'http_request_denied' },
+  address_prohibited: { status: 403, proxyStatusError: 'destination_ip_prohibited' },
+  dns_failed: { status: 502, proxyStatusError: 'dns_error' },
+  dns_timeout: { status: 504, proxyStatusError: 'dns_timeout' },
+  connect_refused: { status: 502, proxyStatusError: 'connection_refused' },
+  connect_unreachable: { status: 502, proxyStatusError: 'destination_ip_unroutable' },
+  connect_timeout: { status: 504, proxyStatusError: 'connection_timeout' },
+  tunnel_limit: { status: 503, proxyStatusError: 'connection_limit_reached' },
+  client_tunnel_limit: { status: 429, proxyStatusError: 'connection_limit_reached' },
+  shutting_down: { status: 503, proxyStatusError: 'proxy_internal_response' },
+  internal: { status: 500, proxyStatusError: 'proxy_internal_error' },
+} as const satisfies Record<string, ReasonSemantics>
+
+/** One word of the closed list. */
+export type Reason = keyof typeof reasons
+
+/** The words, in the order of the list. */
+export const reasonWords = Object.keys(reasons) as readonly Reason[]
+
+/** What a refused client is told. Both texts are printable ASCII; of the request they hold a canonical name at most. */
+export interface Refusal {
+  readonly reason: Reason
+  /** What is the matter, in half a sentence; goes into the status line behind the reason. */
+  readonly detail: string
+  /** What to do next, and who can do it. */
+  readonly hint: string
+}
+
+/** A refusal from its three parts, in the order a person reads them. */
+export function refuse (reason: Reason, detail: string, hint: string): Refusal {
+  return { reason, detail, hint }
+}
