@@ -9,7 +9,9 @@ export default [
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     plugins: { '@typescript-eslint': typescript.plugin },
     rules: {
+      // `void` says that nobody waits, on purpose.
       '@typescript-eslint/no-floating-promises': 'error',
+      'no-void': ['error', { allowAsStatement: true }],
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',

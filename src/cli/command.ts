@@ -29,6 +29,8 @@ export interface Terminal {
   readonly stderr: Output
   /** Aborted at the first SIGINT or SIGTERM: the command ends what it began and returns. */
   readonly interrupted: AbortSignal
+  /** Aborted at the second one: whatever was being waited for is not worth it. */
+  readonly insisted: AbortSignal
 }
 
 /** One command of `acr-egress`; `src/main.ts` lists them all. */

@@ -24,6 +24,23 @@ export function parseAddress (text: string): Address | undefined {
     : { family: 6, words, text: formatIpv6(words) }
 }
 
+/**
+ * The IPv4 address inside an IPv4-mapped one (RFC 4291 §2.5.5.2), which is how a socket that serves both families names
+ * its IPv4 peers; any other address as it is. For the addresses of peers only: a *target* that resolves to a mapped
+ * address is refused as what it is.
+ */
+export function unmapAddress (address: Address): Address {
+  const [first, second, third, last = 0] = address.words
+  if (address.family === 4 || first !== 0 || second !== 0 || third !== 0xffff) return address
+  const text = [last >>> 24, (last >>> 16) & 0xff, (last >>> 8) & 0xff, last & 0xff].join('.')
+  return { family: 4, words: [last], text }
+}
+
+/** An address and a port as a URL and a log line write them: `10.0.0.1:443`, `[::1]:443`. */
+export function formatSocketAddress (address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
 /** Bits in an address of a family. */
 export function bitLength (family: 4 | 6): number {
   return family === 4 ? 32 : 128

@@ -54,7 +54,7 @@ function splitEndpoint (host: HostName, label: string, cloud: Cloud): readonly s
 function refuseStranger (host: HostName, { loginServers }: HostRefusalContext): Refusal {
   const first = loginServers[0]?.host ?? 'any configured registry'
   const others = loginServers.length - 1
-  const registries = others < 1 ? first : `${first} or the ${others} other configured ${others === 1 ? 'registry' : 'registries'}`
+  const registries = others < 1 ? first : `${first} or the ${others === 1 ? '' : `${others} `}other registr${others === 1 ? 'y' : 'ies'}`
   const typo = host.endsWith('.azureacr.io') ? 'The domain is azurecr.io, not azureacr.io. ' : ''
   return refuse('host_not_allowed',
     `${host} is not an endpoint of ${registries}`,

@@ -1,21 +1,26 @@
 import { clouds } from '../acr/clouds.ts'
 import type { Address } from '../net/address.ts'
 import { type Authority, parseAuthority } from '../net/authority.ts'
+import type { Cidr } from '../net/cidr.ts'
+import { createCidrSet } from '../net/cidr-set.ts'
 import { type HostName, parentName } from '../net/host-name.ts'
 import { describeSpecialPurpose } from '../net/special-purpose.ts'
-import { type Refusal, refuse } from '../refusal/reasons.ts'
+import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import { type HostRefusalContext, refuseHost } from './near-miss.ts'
 import { type Rule, type RuleSources, listRules } from './rule.ts'
 
 /** Whether a target may be reached; a value with its ground either way. */
 export type TargetDecision =
   | { readonly allow: true, readonly authority: Authority, readonly rule: Rule }
-  | { readonly allow: false, readonly refusal: Refusal, readonly authority?: Authority }
+  | Denied & { readonly authority?: Authority }
+
+/** Whether a client may ask at all. */
+export type ClientDecision = { readonly allow: true } | Denied
 
 /** Whether an address that a target resolved to may be dialled. */
 export type AddressDecision =
   | { readonly allow: true, readonly ground: string }
-  | { readonly allow: false, readonly refusal: Refusal }
+  | Denied
 
 /**
  * What is let through, as one immutable snapshot. A tunnel takes it once, so that a reload cannot split its decisions.
@@ -23,21 +28,30 @@ export type AddressDecision =
  */
 export interface Policy {
   readonly rules: readonly Rule[]
+  /** Judges a client by the address it comes from. */
+  decideClient (client: Address): ClientDecision
   /** Judges the target of a CONNECT exactly as the client wrote it. */
   decideTarget (target: string): TargetDecision
   /** Judges one address that the target of a rule resolved to. */
   decideAddress (rule: Rule, address: Address): AddressDecision
 }
 
+/** What a snapshot is made from. */
+export interface PolicySources extends RuleSources {
+  /** Blocks that clients may come from. */
+  readonly clients: readonly Cidr[]
+}
+
 /** The one port that a registry is reached at (Azure Container Registry, "Configure rules", 2024-09). */
 const registryPort = 443
 
 /** Builds the snapshot; looking up a name costs two map lookups however many rules there are. */
-export function createPolicy (sources: RuleSources): Policy {
+export function createPolicy (sources: PolicySources): Policy {
   const rules = listRules(sources)
   const exact = new Map<HostName, Rule>()
   const wildcard = new Map<HostName, Rule>()
   for (const rule of rules) (rule.wildcard ? wildcard : exact).set(rule.host, rule)
+  const clients = createCidrSet(sources.clients)
   const context: HostRefusalContext = {
     loginServers: sources.registries.map(({ loginServer }) => loginServer),
     clouds,
@@ -51,15 +65,15 @@ export function createPolicy (sources: RuleSources): Policy {
   return {
     rules,
 
+    decideClient: (client) => clients.find(client) === undefined ? deny(refuseClient(client)) : { allow: true },
+
     decideTarget (target) {
       const parsed = parseAuthority(target)
-      if (!parsed.ok) {
-        return { allow: false, refusal: parsed.problem === 'ip_literal' ? refuseIpLiteral() : refuseMalformed() }
-      }
+      if (!parsed.ok) return deny(parsed.problem === 'ip_literal' ? refuseIpLiteral() : refuseMalformed())
       const { authority } = parsed
       const rule = findRule(authority.host)
-      if (rule === undefined) return { allow: false, authority, refusal: refuseHost(authority.host, context) }
-      if (authority.port !== registryPort) return { allow: false, authority, refusal: refusePort(authority) }
+      if (rule === undefined) return { ...deny(refuseHost(authority.host, context)), authority }
+      if (authority.port !== registryPort) return { ...deny(refusePort(authority)), authority }
       return { allow: true, authority, rule }
     },
 
@@ -68,9 +82,15 @@ export function createPolicy (sources: RuleSources): Policy {
       if (purpose === undefined) return { allow: true, ground: 'public address' }
       const block = rule.privateEndpoints.find(address)
       if (block !== undefined) return { allow: true, ground: `in privateEndpoints ${block.text}` }
-      return { allow: false, refusal: refuseAddress(rule, address, purpose) }
+      return deny(refuseAddress(rule, address, purpose))
     },
   }
+}
+
+function refuseClient (client: Address): Refusal {
+  return refuse('client_not_allowed',
+    `clients at ${client.text} may not use this gateway`,
+    'If this device should, add its address or network to clients.allow in the gateway\'s configuration.')
 }
 
 function refuseMalformed (): Refusal {

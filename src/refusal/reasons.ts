@@ -51,3 +51,14 @@ export interface Refusal {
 export function refuse (reason: Reason, detail: string, hint: string): Refusal {
   return { reason, detail, hint }
 }
+
+/** A decision that says no. Decisions that say yes have `allow: true` and what they grant. */
+export interface Denied {
+  readonly allow: false
+  readonly refusal: Refusal
+}
+
+/** The decision that denies for a refusal. */
+export function deny (refusal: Refusal): Denied {
+  return { allow: false, refusal }
+}

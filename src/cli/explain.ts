@@ -1,0 +1,67 @@
+import { loadConfiguration } from '../config/load.ts'
+import { lookupForExplanation } from '../gateway-views.ts'
+import { createConfiguredNames, createConfiguredPolicy } from '../gateway.ts'
+import { type Explanation, explainTarget } from '../policy/explain.ts'
+import { UsageError, parseArguments } from './args.ts'
+import { type Command, exitCode } from './command.ts'
+import { configurationFlags, configurationFlagsHelp, printProblems, readLoadOptions } from './configuration-flags.ts'
+
+const help = `Usage: acr-egress explain HOST[:PORT] [FLAGS]
+
+Says whether the gateway would let a client through to HOST, by which rule, and
+to which addresses. Decides as the running gateway does, from the same
+configuration; the name is resolved here and now.
+
+${configurationFlagsHelp}
+  --json                   one JSON document
+
+Exit code: 0 allowed, 1 denied, 2 bad usage or configuration.
+
+Examples:
+  acr-egress explain contoso.azurecr.io
+  acr-egress explain contoso.westus.data.azurecr.io:443 --registry contoso.azurecr.io --region eastus
+`
+
+/** `acr-egress explain`: one decision, with its grounds. */
+export const explainCommand: Command = {
+  name: 'explain',
+  summary: 'say whether a host would be let through, and why',
+  help,
+
+  async run (argv, { stdout, ...terminal }) {
+    const given = parseArguments(argv, { ...configurationFlags, json: { type: 'boolean' } })
+    const [target, ...rest] = given.words
+    if (target === undefined || rest.length > 0) throw new UsageError('explain takes one HOST[:PORT]')
+    const loaded = await loadConfiguration(readLoadOptions(given))
+    if (!loaded.ok) {
+      printProblems({ stdout, ...terminal }, loaded.problems)
+      return exitCode.usage
+    }
+    const names = createConfiguredNames(loaded.configuration)
+    try {
+      const policy = createConfiguredPolicy(loaded.configuration)
+      const explanation = await explainTarget(policy, target, (host) => lookupForExplanation(names, host))
+      stdout.write(given.has('json') ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation))
+      return explanation.allow ? exitCode.ok : exitCode.denied
+    } finally {
+      names.close()
+    }
+  },
+}
+
+function renderExplanation (explanation: Explanation): string {
+  const { target, canonical, allow, rule, refusal, addresses, lookupFailure } = explanation
+  const lines = [`${canonical ?? JSON.stringify(target)}: ${allow ? 'allowed' : 'denied'}`]
+  if (rule !== undefined) {
+    const facts = [rule.class, rule.registry, rule.region].filter((fact) => fact !== '').join(', ')
+    lines.push(`  rule      ${rule.pattern} (${facts}), from ${rule.source}`)
+  }
+  for (const { address, allow: mayDial, ground } of addresses ?? []) {
+    lines.push(`  address   ${address}: ${mayDial ? 'allowed' : 'denied'}, ${ground}`)
+  }
+  if (lookupFailure !== undefined) lines.push(`  address   none now (${lookupFailure}): a tunnel would be refused`)
+  if (refusal !== undefined) {
+    lines.push(`  reason    ${refusal.reason}: ${refusal.detail}`, `  to do     ${refusal.hint}`)
+  }
+  return `${lines.join('\n')}\n`
+}

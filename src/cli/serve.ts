@@ -1,0 +1,102 @@
+import type { Configuration } from '../config/configuration.ts'
+import { loadConfiguration } from '../config/load.ts'
+import { type Gateway, StartError, createGateway } from '../gateway.ts'
+import { listInheritedSockets } from '../host/systemd.ts'
+import { formatSocketAddress } from '../net/address.ts'
+import { createLogger } from '../telemetry/logger.ts'
+import { version } from '../version.ts'
+import { UsageError, parseArguments } from './args.ts'
+import { type Command, type ExitCode, type Terminal, exitCode } from './command.ts'
+import { configurationFlags, configurationFlagsHelp, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
+
+const help = `Usage: acr-egress serve [--config FILE] [--registry LOGIN_SERVER]... [--region REGION]...
+                        [--listen ADDRESS:PORT] [--admin ADDRESS:PORT]
+
+Runs the gateway until SIGINT or SIGTERM; then open tunnels may end for as long
+as shutdown.drainTimeout says, and a second signal ends them at once.
+
+${configurationFlagsHelp}
+
+Examples:
+  acr-egress serve --registry contoso.azurecr.io --region eastus
+  acr-egress serve --config /etc/acr-egress/config.yaml --listen 0.0.0.0:8443
+`
+
+/** `acr-egress serve`: the daemon. Logs go to standard output, everything for a person to standard error. */
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'run the gateway',
+  help,
+
+  async run (argv, terminal) {
+    const given = parseArguments(argv, configurationFlags)
+    if (given.words.length > 0) throw new UsageError(`${given.words[0]}: serve takes flags only`)
+    const loaded = await loadConfiguration(readLoadOptions(given))
+    if (!loaded.ok) {
+      printProblems(terminal, loaded.problems)
+      return exitCode.usage
+    }
+    printWarnings(terminal, loaded.warnings)
+    const { configuration } = loaded
+    const logger = createLogger(configuration.log.level)
+    logger.info({ source: loaded.source }, 'configuration_loaded')
+    const [inherited] = listInheritedSockets(process.env, process.pid)
+    const gateway = createGateway({
+      configuration,
+      logger,
+      version,
+      ...inherited === undefined ? {} : { listenFd: inherited.fd },
+    })
+    return await runUntilStopped(gateway, configuration, terminal)
+  },
+}
+
+async function runUntilStopped (gateway: Gateway, configuration: Configuration, terminal: Terminal): Promise<ExitCode> {
+  const { stderr, interrupted, insisted } = terminal
+  try {
+    const { proxy, admin } = await gateway.start()
+    if (stderr.isTTY === true) stderr.write(describeStart(configuration, proxy, admin))
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    stderr.write(describeStartError(error))
+    return exitCode.notStarted
+  }
+  await onceAborted(interrupted)
+  if (stderr.isTTY === true && gateway.tunnelCount > 0) {
+    stderr.write(`Waiting for ${gateway.tunnelCount} tunnels to end; interrupt once more to end them at once.\n`)
+  }
+  await gateway.drain(insisted)
+  return exitCode.ok
+}
+
+function describeStart ({ registries }: Configuration, proxy: string, admin: string): string {
+  const names = registries.map(({ loginServer }) => loginServer.host).join(', ')
+  return `Serving ${names} on ${proxy}; status page at http://${admin}/\n`
+}
+
+/** What to do about a port that cannot be had; by the system's code. */
+function describeStartError ({ listener, address, port, code }: StartError): string {
+  const where = formatSocketAddress(address, port)
+  const flag = listener === 'proxy' ? '--listen' : '--admin'
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${where} is taken by another program. See which with: ss -ltnp 'sport = :${port}'\n` +
+        `Stop it, or choose another port: ${flag} ${formatSocketAddress(address, port + 8000)}\n`
+    case 'EACCES':
+    case 'EPERM':
+      return `${where} is not for this user: ports below 1024 need a privilege. One of these helps:\n` +
+        '  - let systemd open the port: systemd/acr-egress.socket\n' +
+        '  - give the service CAP_NET_BIND_SERVICE (AmbientCapabilities= in its unit)\n' +
+        `  - choose another port: ${flag} ${formatSocketAddress(address, port + 8000)}\n`
+    case 'EADDRNOTAVAIL':
+      return `${where} cannot be used: this machine does not have the address ${address}.\n` +
+        `See its addresses with: ip address. Use one of them, or all: ${flag} 0.0.0.0:${port}\n`
+    default:
+      return `${where} cannot be listened on (${code}). Choose another address or port: ${flag} ADDRESS:PORT\n`
+  }
+}
+
+async function onceAborted (signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
+}

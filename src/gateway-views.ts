@@ -1,0 +1,141 @@
+import type {
+  AdminSources, GatewayState, ListenerView, Readiness, ReadinessCheck, StatusView, TunnelView,
+} from './admin/views.ts'
+import type { Configuration } from './config/configuration.ts'
+import { LookupError, type Names } from './dns/names.ts'
+import type { Address } from './net/address.ts'
+import { canonicalHostName } from './net/host-name.ts'
+import { explainTarget } from './policy/explain.ts'
+import type { Policy } from './policy/policy.ts'
+import type { TunnelPlace, TunnelTable } from './proxy/tunnel-table.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+import type { TunnelLog } from './telemetry/tunnel-log.ts'
+
+/** The parts of a gateway that the admin listener shows. */
+export interface GatewayParts {
+  readonly version: string
+  readonly engine: string
+  readonly configuration: Configuration
+  readonly policy: Policy
+  readonly names: Names
+  readonly tunnels: TunnelTable
+  readonly log: TunnelLog
+  readonly metrics: Metrics
+}
+
+/** What the admin listener is handed, and the state that only the gateway knows. */
+export interface GatewayViews {
+  readonly sources: AdminSources
+  setState (state: GatewayState, listeners?: readonly ListenerView[]): void
+}
+
+/** Reads the parts when it is asked, and keeps nothing of them but the last readiness. */
+export function createGatewayViews (parts: GatewayParts): GatewayViews {
+  const { version, engine, policy, names, tunnels, log, metrics } = parts
+  const startedAt = new Date()
+  let state: GatewayState = 'starting'
+  let listeners: readonly ListenerView[] = []
+  let lastReadiness: Readiness = { ready: false, checks: [] }
+
+  async function checkReadiness (): Promise<Readiness> {
+    const checks = [checkListening(state), checkDraining(state), await checkNames(parts)]
+    lastReadiness = { ready: checks.every(({ ok }) => ok), checks }
+    return lastReadiness
+  }
+
+  function readStatus (): StatusView {
+    const totals = metrics.totals()
+    const byReason = Object.entries(totals.refusals).map(([reason, count]) => ({ reason, count }))
+    return {
+      version,
+      startedAt: startedAt.toISOString(),
+      uptimeSeconds: (Date.now() - startedAt.getTime()) / 1000,
+      state,
+      readiness: lastReadiness,
+      listeners,
+      relayEngine: engine,
+      allowed: policy.rules.map((rule) => {
+        return { class: rule.class, host: rule.pattern, registry: rule.registry, region: rule.region }
+      }),
+      tunnels: { active: totals.tunnelsActive, total: totals.tunnels },
+      bytes: { fromClient: totals.bytesFromClient, fromUpstream: totals.bytesFromUpstream },
+      refusals: {
+        total: byReason.reduce((sum, { count }) => sum + count, 0),
+        byReason,
+        recent: log.recentRefusals,
+      },
+      dns: { servers: names.servers, cacheEntries: names.cacheEntries },
+    }
+  }
+
+  return {
+    sources: {
+      metrics: metrics.exposition,
+      readiness: checkReadiness,
+      status: readStatus,
+      tunnels: () => tunnels.list().flatMap(viewTunnel),
+      explain: (target) => explainTarget(policy, target, (host) => lookupForExplanation(names, host)),
+    },
+    setState (next, bound) {
+      state = next
+      listeners = bound ?? listeners
+      // So that the page need not wait for somebody to ask for /readyz.
+      if (next === 'serving') void checkReadiness()
+    },
+  }
+}
+
+/** The addresses of a name, or why there are none; in the form that `explainTarget` asks for. */
+export async function lookupForExplanation (names: Names, host: string): Promise<readonly Address[] | string> {
+  const name = canonicalHostName(host)
+  if (name === undefined) return 'failed'
+  try {
+    return (await names.lookup(name)).map(({ address }) => address)
+  } catch (error) {
+    if (error instanceof LookupError) return error.outcome
+    throw error
+  }
+}
+
+function checkListening (state: GatewayState): ReadinessCheck {
+  const ok = state !== 'starting'
+  return { name: 'listener', ok, detail: ok ? 'The proxy port is open.' : 'The proxy port is not open yet.' }
+}
+
+function checkDraining (state: GatewayState): ReadinessCheck {
+  const ok = state !== 'draining'
+  return { name: 'shutdown', ok, detail: ok ? 'Not shutting down.' : 'Shutting down: no new tunnels.' }
+}
+
+/** Asks for a login server; any answer at all says that the name servers answer. */
+async function checkNames ({ configuration, names }: GatewayParts): Promise<ReadinessCheck> {
+  const name = 'name service'
+  const host = configuration.registries.map(({ loginServer }) => loginServer.host)
+    .find((loginHost) => !configuration.dns.hosts.has(loginHost))
+  if (host === undefined) return { name, ok: true, detail: 'Every login server has a static address.' }
+  const found = await lookupForExplanation(names, host)
+  if (typeof found !== 'string') return { name, ok: true, detail: `${host} resolves.` }
+  if (found === 'no_such_name' || found === 'no_addresses') {
+    return { name, ok: true, detail: `The name servers answer, but ${host} has no address: check the registry's name.` }
+  }
+  return { name, ok: false, detail: `No answer for ${host} (${found}): look at dns.servers.` }
+}
+
+/** Places without a relay are still being set up. */
+function viewTunnel ({ record, relay }: TunnelPlace): TunnelView[] {
+  if (relay === undefined) return []
+  return [{
+    id: record.id,
+    client: record.client,
+    target: record.target,
+    class: record.labels?.class ?? '',
+    registry: record.labels?.registry ?? '',
+    region: record.labels?.region ?? '',
+    address: record.address ?? '',
+    startedAt: new Date(record.startedAt).toISOString(),
+    ageSeconds: (Date.now() - record.startedAt) / 1000,
+    idleSeconds: relay.idleMs() / 1000,
+    bytesFromClient: relay.bytes.fromClient,
+    bytesFromUpstream: relay.bytes.fromUpstream,
+  }]
+}

@@ -1,0 +1,183 @@
+import type { AddressInfo } from 'node:net'
+import type { Logger } from 'pino'
+import { createAdminServer } from './admin/server.ts'
+import type { Configuration } from './config/configuration.ts'
+import { type Names, createNames } from './dns/names.ts'
+import { createResolver } from './dns/resolver.ts'
+import { createGatewayViews } from './gateway-views.ts'
+import { formatSocketAddress } from './net/address.ts'
+import { type Policy, createPolicy } from './policy/policy.ts'
+import { TunnelFailure } from './proxy/failure.ts'
+import { createListener } from './proxy/listener.ts'
+import { refuseRequest, serveTunnel } from './proxy/tunnel.ts'
+import { createTunnelTable } from './proxy/tunnel-table.ts'
+import { relayEngine } from './relay/relay.ts'
+import { type Metrics, createMetrics } from './telemetry/metrics.ts'
+import { createTunnelLog } from './telemetry/tunnel-log.ts'
+
+/** The whole program behind the command line: one proxy port, one admin port. */
+export interface Gateway {
+  /** Listens on both ports. Rejects with `StartError`, with nothing left behind. */
+  start (): Promise<StartedGateway>
+  /**
+   * Takes no new tunnels and waits for those that are open, up to `shutdown.drainTimeout` or until the signal is
+   * aborted; then closes.
+   */
+  drain (atOnce?: AbortSignal): Promise<void>
+  /** Ends everything at once. */
+  close (): Promise<void>
+  /** Tunnels that are being opened or are open. */
+  readonly tunnelCount: number
+  /** Resolves when there is none. */
+  whenIdle (): Promise<void>
+}
+
+/** The addresses in use, `IP:PORT`. */
+export interface StartedGateway {
+  readonly proxy: string
+  readonly admin: string
+}
+
+export interface GatewayOptions {
+  readonly configuration: Configuration
+  readonly logger: Logger
+  readonly version: string
+  /** A bound socket to accept clients on, in place of `listen.address` and `listen.port`. */
+  readonly listenFd?: number
+}
+
+/** A port could not be had. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+  readonly listener: 'proxy' | 'admin'
+  readonly address: string
+  readonly port: number
+  /** The system's, like `EADDRINUSE`. */
+  readonly code: string
+
+  constructor (listener: 'proxy' | 'admin', { address, port }: { address: string, port: number }, cause: unknown) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    super(`${listener} listener on ${formatSocketAddress(address, port)}: ${code}`, { cause })
+    this.listener = listener
+    this.address = address
+    this.port = port
+    this.code = code
+  }
+}
+
+// Connections beside the tunnels: those whose request is still being read or refused.
+const connectionsBesideTunnels = 1024
+
+/** Puts the parts together; nothing runs before `start`. */
+export function createGateway ({ configuration, logger, version, listenFd }: GatewayOptions): Gateway {
+  const { listen, tunnel, shutdown } = configuration
+  const metrics: Metrics = createMetrics({ version, engine: relayEngine, dnsCacheEntries: () => names.cacheEntries })
+  const names = createConfiguredNames(configuration, metrics)
+  const policy = createConfiguredPolicy(configuration)
+  const log = createTunnelLog({ logger, metrics })
+  const tunnels = createTunnelTable(tunnel)
+  const services = {
+    policy: () => policy,
+    names,
+    tunnels,
+    log,
+    connectTimeoutMs: tunnel.connectTimeoutMs,
+    idleTimeoutMs: tunnel.idleTimeoutMs,
+    onAttempt: metrics.attempted,
+  }
+  const proxy = createListener({
+    listen: listenFd === undefined ? listen : { fd: listenFd },
+    ...listen.tls === undefined ? {} : { tls: listen.tls },
+    headTimeoutMs: listen.headTimeoutMs,
+    maxConnections: tunnel.maxTunnels + connectionsBesideTunnels,
+    events: metrics,
+    onConnect: (request) => { void serveTunnel(request, services) },
+    onUnusable: ({ client, end, target, refusal }) => {
+      const record = log.open(formatSocketAddress(client.address.text, client.port), target)
+      refuseRequest(end, record, new TunnelFailure(refusal))
+    },
+  })
+  const parts = { version, engine: relayEngine, configuration, policy, names, tunnels, log, metrics }
+  const views = createGatewayViews(parts)
+  const admin = createAdminServer({ ...configuration.admin, sources: views.sources, version, logger })
+
+  async function close (): Promise<void> {
+    views.setState('draining')
+    proxy.close()
+    tunnels.stopAll()
+    names.close()
+    await admin.close()
+  }
+
+  return {
+    async start () {
+      try {
+        const adminAddress = await orStartError('admin', configuration.admin, admin.start())
+        const proxyAddress = await orStartError('proxy', listen, proxy.start())
+        const started = { proxy: formatBound(proxyAddress), admin: formatBound(adminAddress) }
+        views.setState('serving', [{ address: started.proxy, tls: listen.tls !== undefined }])
+        logger.info({ version, ...started, tls: listen.tls !== undefined }, 'gateway_started')
+        return started
+      } catch (error) {
+        await close()
+        throw error
+      }
+    },
+
+    async drain (atOnce) {
+      views.setState('draining')
+      proxy.stopAccepting()
+      tunnels.refuseNew()
+      logger.info({ tunnels: tunnels.size, drainTimeoutMs: shutdown.drainTimeoutMs }, 'gateway_draining')
+      await firstOf(tunnels.whenEmpty(), shutdown.drainTimeoutMs, atOnce)
+      const cut = tunnels.size
+      await close()
+      logger.info({ tunnelsCut: cut }, 'gateway_stopped')
+    },
+
+    close,
+    get tunnelCount () { return tunnels.size },
+    whenIdle: tunnels.whenEmpty,
+  }
+}
+
+/** The policy that a configuration asks for. */
+export function createConfiguredPolicy ({ registries, extraHosts, clients }: Configuration): Policy {
+  return createPolicy({ registries, extraHosts, clients: clients.allow })
+}
+
+/** The name cache over the name servers that a configuration asks for. */
+export function createConfiguredNames ({ dns }: Configuration, metrics?: Metrics): Names {
+  const servers = dns.servers?.map(({ address, port }) => formatSocketAddress(address.text, port))
+  return createNames({
+    ...dns,
+    resolver: createResolver({ timeoutMs: dns.timeoutMs, ...servers === undefined ? {} : { servers } }),
+    ...metrics === undefined ? {} : { onQuery: metrics.queried, onLookup: metrics.lookedUp },
+  })
+}
+
+async function orStartError<T> (
+  listener: 'proxy' | 'admin', asked: { address: string, port: number }, starting: Promise<T>,
+): Promise<T> {
+  try {
+    return await starting
+  } catch (error) {
+    throw new StartError(listener, asked, error)
+  }
+}
+
+function formatBound ({ address, port }: Pick<AddressInfo, 'address' | 'port'>): string {
+  return formatSocketAddress(address, port)
+}
+
+/** Resolves with the first of: the promise, the time, the signal. */
+async function firstOf (promise: Promise<void>, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+  let wake = (): void => {}
+  const cut = new Promise<void>((resolve) => { wake = resolve })
+  const timer = setTimeout(wake, timeoutMs)
+  signal?.addEventListener('abort', wake, { once: true })
+  if (signal?.aborted === true) wake()
+  await Promise.race([promise, cut])
+  clearTimeout(timer)
+  signal?.removeEventListener('abort', wake)
+}

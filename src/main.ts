@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+import { UsageError, suggestion } from './cli/args.ts'
+import { certsCommand } from './cli/certs.ts'
+import { checkCommand } from './cli/check.ts'
+import { type Command, type ExitCode, type Terminal, exitCode } from './cli/command.ts'
+import { demoCommand } from './cli/demo.ts'
+import { explainCommand } from './cli/explain.ts'
+import { serveCommand } from './cli/serve.ts'
+import { listenForStop } from './host/signals.ts'
+import { version } from './version.ts'
+
+const commands: readonly Command[] = [serveCommand, checkCommand, explainCommand, certsCommand, demoCommand]
+
+const overview = `acr-egress ${version}: lets a locked-down network reach its Azure container registries, and nothing else
+
+Usage: acr-egress COMMAND [FLAGS]
+
+${commands.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join('\n')}
+
+acr-egress COMMAND --help says more about a command.
+A whole configuration:  acr-egress serve --registry contoso.azurecr.io --region eastus
+`
+
+/** Finds the command and runs it; a wrong word is answered with the right one. */
+async function run (argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const [name = '', ...rest] = argv
+  if (name === '' || name === '--help' || name === '-h' || name === 'help') {
+    const output = name === '' ? terminal.stderr : terminal.stdout
+    output.write(overview)
+    return name === '' ? exitCode.usage : exitCode.ok
+  }
+  if (name === '--version') {
+    terminal.stdout.write(`${version}\n`)
+    return exitCode.ok
+  }
+  const command = commands.find((one) => one.name === name)
+  if (command === undefined) {
+    const hint = suggestion(name, commands.map((one) => one.name), 'acr-egress ')
+    terminal.stderr.write(`${JSON.stringify(name)}: no such command${hint}\nSee acr-egress --help\n`)
+    return exitCode.usage
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    terminal.stdout.write(command.help)
+    return exitCode.ok
+  }
+  try {
+    return await command.run(rest, terminal)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    terminal.stderr.write(`${error.message}\nSee acr-egress ${command.name} --help\n`)
+    return exitCode.usage
+  }
+}
+
+// A reader that goes away (`acr-egress check | head`) is no reason for a stack trace.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
+
+process.exit(await run(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  ...listenForStop(),
+}))

@@ -1,0 +1,59 @@
+import type { Address } from '../net/address.ts'
+import type { Refusal } from '../refusal/reasons.ts'
+import type { Policy } from './policy.ts'
+
+/** What would become of a CONNECT, and why; a JSON value. */
+export interface Explanation {
+  /** As asked, with the port that was taken for granted. */
+  readonly target: string
+  /** The canonical `HOST:PORT`, if the target has one. */
+  readonly canonical?: string
+  readonly allow: boolean
+  /** The rule that lets the name through, if there is one. */
+  readonly rule?: {
+    readonly pattern: string
+    readonly class: string
+    readonly registry: string
+    readonly region: string
+    /** The configuration key it comes from. */
+    readonly source: string
+  }
+  readonly refusal?: Refusal
+  /** What the name resolves to, and what is thought of it; absent when nobody asked. */
+  readonly addresses?: ReadonlyArray<{ readonly address: string, readonly allow: boolean, readonly ground: string }>
+  /** Why there are no addresses. */
+  readonly lookupFailure?: string
+}
+
+/** Resolves a name for an explanation: its addresses, or the word for why there are none. */
+export type ExplainLookup = (host: string) => Promise<readonly Address[] | string>
+
+/**
+ * Explains a target by the decisions a tunnel would meet. Allowed means: the name is let through, and at least one of
+ * its addresses may be dialled. The port may be left out; 443 is meant then.
+ */
+export async function explainTarget (policy: Policy, asked: string, lookup: ExplainLookup): Promise<Explanation> {
+  const target = /^[^:[\]]*$/.test(asked) ? `${asked}:443` : asked
+  const decision = policy.decideTarget(target)
+  const canonical = decision.authority === undefined
+    ? {}
+    : { canonical: `${decision.authority.host}:${decision.authority.port}` }
+  if (!decision.allow) return { target, ...canonical, allow: false, refusal: decision.refusal }
+
+  const { rule, authority } = decision
+  const { pattern, class: endpointClass, registry, region, source } = rule
+  const known = { target, ...canonical, rule: { pattern, class: endpointClass, registry, region, source } }
+  const found = await lookup(authority.host)
+  if (typeof found === 'string') return { ...known, allow: false, lookupFailure: found }
+
+  const judged = found.map((address) => ({ address, decision: policy.decideAddress(rule, address) }))
+  const addresses = judged.map(({ address, decision: verdict }) => ({
+    address: address.text,
+    allow: verdict.allow,
+    ground: verdict.allow ? verdict.ground : verdict.refusal.detail,
+  }))
+  const denied = judged.every((one) => !one.decision.allow) ? judged[0]?.decision : undefined
+  return denied?.allow === false
+    ? { ...known, allow: false, refusal: denied.refusal, addresses }
+    : { ...known, allow: true, addresses }
+}

@@ -1,0 +1,86 @@
+import { type IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type Refusal, refuse } from '../refusal/reasons.ts'
+
+/** Most bytes of a request's head: a name, a token and what an agent says of itself need a tenth of it. */
+export const maxHeadBytes = 16 * 1024
+
+export interface HeadEvents {
+  /** A whole, well-formed CONNECT: its target as written, and the bytes behind its head. */
+  connect (stream: Duplex, target: string, early: Buffer): void
+  /** Anything else; the target is '' when there was none. */
+  unusable (stream: Duplex, target: string, refusal: Refusal): void
+  /** The stream failed before there was a head. */
+  broken (stream: Duplex): void
+}
+
+/** Reads the head of one request from each stream it is given. */
+export interface HeadParser {
+  /** One of the events follows, unless the stream ends first. Time limits are the caller's. */
+  read (stream: Duplex): void
+}
+
+/**
+ * Node's own parser, strict as it comes, on an HTTP server that never listens. It may report a stream twice, when a
+ * client goes on talking; the second time is the caller's to ignore.
+ */
+export function createHeadParser ({ connect, unusable, broken }: HeadEvents): HeadParser {
+  const server = new HttpServer({ maxHeaderSize: maxHeadBytes, insecureHTTPParser: false })
+  // The listener's one timer a connection covers all of these.
+  server.headersTimeout = 0
+  server.requestTimeout = 0
+  server.keepAliveTimeout = 0
+
+  function refuseMethod (request: IncomingMessage): void {
+    unusable(request.socket, request.url ?? '', describeMethod(request))
+  }
+
+  server.on('connect', (request, stream, early) => {
+    const target = request.url ?? ''
+    const problem = findProblem(request)
+    if (problem === undefined) connect(stream, target, early)
+    else unusable(stream, target, problem)
+  })
+  server.on('request', refuseMethod)
+  server.on('checkContinue', refuseMethod)
+  server.on('checkExpectation', refuseMethod)
+  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+    const code = error.code ?? ''
+    if (code.startsWith('HPE_')) unusable(stream, '', describeParserError(code))
+    else broken(stream)
+  })
+
+  return { read: (stream) => { server.emit('connection', stream) } }
+}
+
+/**
+ * RFC 9110 §9.3.6: a CONNECT has no content, and what follows its head belongs to the tunnel. A client that announces
+ * content does not mean that, so there is no telling what its bytes are.
+ */
+function findProblem ({ headers, httpVersionMajor }: IncomingMessage): Refusal | undefined {
+  if (httpVersionMajor !== 1) {
+    return refuse('bad_request', 'the gateway speaks HTTP/1.1 and HTTP/1.0', 'Set the client to HTTP/1.1 for its proxy.')
+  }
+  const announcesContent = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+  if (!announcesContent) return undefined
+  return refuse('bad_request', 'a CONNECT request has no content', 'Send it without Content-Length and Transfer-Encoding.')
+}
+
+function describeMethod ({ url = '' }: IncomingMessage): Refusal {
+  const isAbsolute = /^http:\/\//i.test(url)
+  return refuse('method_not_allowed',
+    isAbsolute
+      ? 'plain http:// is not carried; registries are reached over https://'
+      : 'this is a proxy; it takes CONNECT only',
+    isAbsolute
+      ? 'Use https:// for the registry, and set HTTPS_PROXY rather than HTTP_PROXY.'
+      : 'Set HTTPS_PROXY of the client to this address; the status page is on the admin port.')
+}
+
+function describeParserError (code: string): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return refuse('head_too_large', `the head of the request is over ${maxHeadBytes} bytes`, 'Send fewer or shorter headers.')
+  }
+  return refuse('bad_request', `the request is not well-formed HTTP (${code})`,
+    'Check the proxy setting of the client: its scheme, its host, and that nothing in between changes the request.')
+}

@@ -1,0 +1,230 @@
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type TLSSocket, Server as TlsServer } from 'node:tls'
+import { parseAddress, unmapAddress } from '../net/address.ts'
+import { type Refusal, refuse } from '../refusal/reasons.ts'
+import type { RelayEnd } from '../relay/ends.ts'
+import { createHeadParser } from './head-parser.ts'
+import type { Client, ConnectRequest } from './tunnel.ts'
+
+/** A request that cannot become a tunnel: its head is no CONNECT, or there is no whole head. */
+export interface UnusableRequest {
+  readonly client: Client
+  readonly end: RelayEnd
+  /** What there was of a request target; '' before there is one. */
+  readonly target: string
+  readonly refusal: Refusal
+}
+
+/** What the listener counts; the verbs of the metrics. */
+export interface ConnectionEvents {
+  connectionOpened (): void
+  connectionClosed (): void
+  handshakeFailed (): void
+}
+
+export interface ListenerOptions {
+  /** Where to listen; with `fd`, on a socket that somebody else has bound. */
+  readonly listen: { readonly address: string, readonly port: number } | { readonly fd: number }
+  /** Absent: clear text only. */
+  readonly tls?: { readonly certificatePem: string, readonly keyPem: string }
+  /** From the opening of a connection to the end of its request's head, TLS handshake included, in milliseconds. */
+  readonly headTimeoutMs: number
+  /** Most connections at once, with and without a tunnel; further ones are closed as they come. */
+  readonly maxConnections: number
+  readonly events: ConnectionEvents
+  /** Takes over the client's end of a CONNECT. */
+  readonly onConnect: (request: ConnectRequest) => void
+  /** Takes over the client's end of anything else. */
+  readonly onUnusable: (request: UnusableRequest) => void
+}
+
+/** The port that clients point `HTTPS_PROXY` at. */
+export interface Listener {
+  /** Resolves with the address in use; rejects with the error of listen(2). */
+  start (): Promise<AddressInfo>
+  /** Takes no new connections; what has been taken goes on. */
+  stopAccepting (): void
+  /** Stops accepting, and destroys every connection that is left, tunnels included. */
+  close (): void
+}
+
+/** A connection that has not become a request yet. */
+interface Arrival {
+  readonly client: Client
+  readonly socket: Socket
+  /** Names the connection by its two ends, which a TLS stream over it has too. */
+  readonly key: string
+  /** Set once an answer in HTTP would be understood: some clear text has come, or TLS is up. */
+  stream?: Duplex
+  readonly timer: NodeJS.Timeout
+}
+
+// The first byte of a TLS record with a handshake in it (RFC 8446 §5.1); no HTTP method begins with it.
+const tlsHandshake = 0x16
+// Finds a client that vanished without a word; the kernel's own default is two hours.
+const keepAliveMs = 60_000
+
+/** One port for `http://` and `https://` proxy URLs: the first byte of a connection decides. */
+export function createListener (options: ListenerOptions): Listener {
+  const { events, headTimeoutMs, maxConnections, onConnect, onUnusable } = options
+  const sockets = new Set<Socket>()
+  /** By socket, and by the TLS stream over it. */
+  const arrivals = new Map<Duplex, Arrival>()
+  /** Those whose TLS handshake is under way, by key: Node does not tell which socket a new TLS stream is over. */
+  const handshakes = new Map<string, Arrival>()
+  const tls = options.tls === undefined ? undefined : createTlsServer(options.tls, headTimeoutMs)
+  const server = new NetServer({
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
+  })
+  server.maxConnections = maxConnections
+
+  const heads = createHeadParser({
+    connect (stream, target, early) {
+      const arrival = claim(stream)
+      if (arrival !== undefined) onConnect({ ...endOf(arrival, stream), target, early })
+    },
+    unusable (stream, target, refusal) {
+      const arrival = claim(stream)
+      if (arrival !== undefined) onUnusable({ ...endOf(arrival, stream), target, refusal })
+    },
+    broken: (stream) => stream.destroy(),
+  })
+
+  function accept (socket: Socket): void {
+    const address = parseAddress(socket.remoteAddress ?? '')
+    if (address === undefined || socket.remotePort === undefined) {
+      // Gone before it was looked at.
+      socket.destroy()
+      return
+    }
+    const arrival: Arrival = {
+      client: { address: unmapAddress(address), port: socket.remotePort },
+      socket,
+      key: connectionKey(socket),
+      timer: setTimeout(() => expire(arrival), headTimeoutMs),
+    }
+    sockets.add(socket)
+    arrivals.set(socket, arrival)
+    events.connectionOpened()
+    // Whoever has the connection sees it close; that it closed by an error matters to the relay only, which looks.
+    socket.on('error', () => {})
+    socket.once('close', () => {
+      sockets.delete(socket)
+      forget(arrival)
+      events.connectionClosed()
+    })
+    socket.once('readable', () => sniff(arrival))
+  }
+
+  function sniff (arrival: Arrival): void {
+    const { socket } = arrival
+    const bytes = socket.read() as Buffer | null
+    if (bytes === null) {
+      socket.destroy()
+      return
+    }
+    socket.unshift(bytes)
+    const isTls = bytes[0] === tlsHandshake
+    if (isTls && tls !== undefined) {
+      handshakes.set(arrival.key, arrival)
+      tls.emit('connection', socket)
+      return
+    }
+    arrival.stream = socket
+    if (!isTls) heads.read(socket)
+    else if (claim(socket) !== undefined) onUnusable({ ...endOf(arrival, socket), target: '', refusal: refuseTls() })
+  }
+
+  tls?.on('secureConnection', (stream: TLSSocket) => {
+    const arrival = handshakes.get(connectionKey(stream))
+    if (arrival === undefined) {
+      stream.destroy()
+      return
+    }
+    arrival.stream = stream
+    arrivals.set(stream, arrival)
+    stream.on('error', () => {})
+    heads.read(stream)
+  })
+  tls?.on('tlsClientError', (_error, stream: TLSSocket) => {
+    events.handshakeFailed()
+    stream.destroy()
+  })
+
+  /** Takes a connection out of the listener's hands; only the first who asks gets it. */
+  function claim (stream: Duplex): Arrival | undefined {
+    const arrival = arrivals.get(stream)
+    if (arrival !== undefined) forget(arrival)
+    return arrival
+  }
+
+  function forget (arrival: Arrival): void {
+    clearTimeout(arrival.timer)
+    handshakes.delete(arrival.key)
+    arrivals.delete(arrival.socket)
+    if (arrival.stream !== undefined) arrivals.delete(arrival.stream)
+  }
+
+  function expire (arrival: Arrival): void {
+    const { stream, socket } = arrival
+    forget(arrival)
+    if (stream === undefined) socket.destroy()
+    else onUnusable({ ...endOf(arrival, stream), target: '', refusal: refuseSlow(headTimeoutMs) })
+  }
+
+  server.on('connection', accept)
+
+  return {
+    async start () {
+      const listen = 'fd' in options.listen
+        ? options.listen
+        : { host: options.listen.address, port: options.listen.port }
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(listen, () => {
+          server.off('error', reject)
+          resolve()
+        })
+      })
+      return server.address() as AddressInfo
+    },
+    stopAccepting: () => { server.close() },
+    close () {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** TLS 1.2 and 1.3 on sockets that the listener hands it; it never listens itself. */
+function createTlsServer ({ certificatePem, keyPem }: NonNullable<ListenerOptions['tls']>, timeoutMs: number): TlsServer {
+  return new TlsServer({
+    cert: certificatePem,
+    key: keyPem,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: timeoutMs,
+  })
+}
+
+function connectionKey ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}
+
+function endOf ({ client, socket }: Arrival, stream: Duplex): { client: Client, end: RelayEnd } {
+  return { client, end: { stream, socket } }
+}
+
+function refuseTls (): Refusal {
+  return refuse('bad_request', 'this port speaks clear text only',
+    'Use http:// in the proxy URL, or give the gateway a certificate (listen.tls).')
+}
+
+function refuseSlow (timeoutMs: number): Refusal {
+  return refuse('head_timeout', `no whole request within ${timeoutMs / 1000} s`,
+    'See what holds the client up, or raise listen.headTimeout.')
+}

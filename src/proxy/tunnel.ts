@@ -1,0 +1,112 @@
+import type { Destination, Names } from '../dns/names.ts'
+import { type Address, formatSocketAddress } from '../net/address.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Rule } from '../policy/rule.ts'
+import type { Denied } from '../refusal/reasons.ts'
+import type { RelayEnd } from '../relay/ends.ts'
+import { startRelay } from '../relay/relay.ts'
+import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
+import { type AttemptOutcome, type DialTarget, dial } from './dial.ts'
+import { TunnelFailure, describeFailure } from './failure.ts'
+import { established, sendRefusal } from './reply.ts'
+import { watchSetup } from './setup-watch.ts'
+import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
+
+/** Who asks. */
+export interface Client {
+  readonly address: Address
+  readonly port: number
+}
+
+/** A CONNECT whose head has been read. */
+export interface ConnectRequest {
+  readonly client: Client
+  readonly end: RelayEnd
+  /** The request target, exactly as written. */
+  readonly target: string
+  /** What the client sent behind the head. */
+  readonly early: Buffer
+}
+
+/** What it takes to serve a tunnel. */
+export interface TunnelServices {
+  /** The policy in force now. */
+  readonly policy: () => Policy
+  readonly names: Names
+  readonly tunnels: TunnelTable
+  readonly log: TunnelLog
+  readonly connectTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly onAttempt: (outcome: AttemptOutcome) => void
+}
+
+/**
+ * Serves one CONNECT from its head to the end of its tunnel. Owns the client's end from the start. Never rejects: every
+ * way out closes the record, gives the place back, and leaves both ends destroyed or about to be.
+ */
+export async function serveTunnel (request: ConnectRequest, services: TunnelServices): Promise<void> {
+  const { client, end, target, early } = request
+  const { names, tunnels, log, connectTimeoutMs, idleTimeoutMs, onAttempt } = services
+  const policy = services.policy()
+  const record = log.open(formatSocketAddress(client.address.text, client.port), target)
+  const setup = watchSetup(end.stream, connectTimeoutMs)
+  let place: TunnelPlace | undefined
+  let upstream: RelayEnd | undefined
+  try {
+    permit(policy.decideClient(client.address))
+    const decision = policy.decideTarget(target)
+    record.judged(decision)
+    const { authority, rule } = permit(decision)
+    place = permit(tunnels.admit(client.address.text, record)).place
+    const destinations = await names.lookup(authority.host, setup.signal)
+    const targets = permitAddresses(policy, rule, destinations, authority.port)
+    const dialled = await dial({ targets, signal: setup.signal, onAttempt })
+    upstream = { stream: dialled.socket, socket: dialled.socket }
+    setup.done()
+    end.stream.write(established)
+    place.relay = startRelay({ client: end, upstream, early, idleTimeoutMs })
+    record.established(formatSocketAddress(dialled.target.address.text, dialled.target.port), place.relay.bytes)
+    record.ended(await place.relay.ended)
+  } catch (error) {
+    if (setup.isClientGone()) record.abandoned()
+    else if (upstream === undefined) refuseRequest(end, record, describeFailure(error, record.target))
+    else abort(end, upstream, record, error)
+  } finally {
+    setup.done()
+    place?.release()
+  }
+}
+
+/** Tells the client why there is no tunnel, and closes the record. Owns the client's end from here on. */
+export function refuseRequest (end: RelayEnd, record: TunnelRecord, { refusal, cause }: TunnelFailure): void {
+  record.refused(refusal, refusal.reason === 'internal' ? cause : undefined)
+  sendRefusal(end.stream, refusal, { target: record.target, tunnelId: record.id })
+}
+
+/** What a decision grants; one that denies ends the tunnel here. */
+function permit<Decision extends { readonly allow: true } | Denied> (decision: Decision) {
+  if (!decision.allow) throw new TunnelFailure(decision.refusal)
+  return decision as Extract<Decision, { readonly allow: true }>
+}
+
+/** Of the addresses of a name, those that may be dialled; when there are none, the ground of the first denial. */
+function permitAddresses (
+  policy: Policy, rule: Rule, destinations: readonly Destination[], askedPort: number,
+): readonly DialTarget[] {
+  const targets: DialTarget[] = []
+  let denied: Denied | undefined
+  for (const { address, port = askedPort } of destinations) {
+    const decision = policy.decideAddress(rule, address)
+    if (decision.allow) targets.push({ address, port })
+    else denied ??= decision
+  }
+  if (targets.length === 0 && denied !== undefined) throw new TunnelFailure(denied.refusal)
+  return targets
+}
+
+/** A bug behind the 200: nothing can be said to the client any more. */
+function abort (end: RelayEnd, upstream: RelayEnd, record: TunnelRecord, error: unknown): void {
+  end.stream.destroy()
+  upstream.stream.destroy()
+  record.refused(describeFailure(error, record.target).refusal, error)
+}

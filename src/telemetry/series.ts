@@ -1,0 +1,145 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+
+/** Counts that are kept elsewhere as plain numbers, and read when somebody asks for the metrics. */
+export interface SeriesSources {
+  readonly version: string
+  readonly engine: string
+  readonly dnsCacheEntries: () => number
+  readonly refusals: () => Iterable<readonly [reason: string, count: number]>
+  readonly traffic: () => Iterable<TrafficReading>
+}
+
+/** What the tunnels with the same labels have carried up to now, and how many of them run. */
+export interface TrafficReading {
+  readonly registry: string
+  readonly class: string
+  readonly region: string
+  readonly active: number
+  readonly fromClient: number
+  readonly fromUpstream: number
+}
+
+/** The series that are counted as things happen. */
+export type Series = ReturnType<typeof createSeries>
+
+// A set-up is a name from the cache and a connection to a region nearby, or a name server that needs asking twice.
+const setupBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+// A token request takes a fraction of a second, a layer over a slow line an hour.
+const durationBuckets = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400]
+
+/** The one list of every series the gateway exports: name, help and labels. */
+export function createSeries (registry: Registry, sources: SeriesSources) {
+  createReadSeries(registry, sources)
+  const registers = [registry]
+  return {
+    connectionsActive: new Gauge({
+      name: 'acr_egress_client_connections_active',
+      help: 'Connections from clients that are open now, with and without a tunnel.',
+      registers,
+    }),
+    handshakeFailures: new Counter({
+      name: 'acr_egress_tls_handshake_failures_total',
+      help: 'TLS handshakes with clients that failed.',
+      registers,
+    }),
+    connectAttempts: new Counter({
+      name: 'acr_egress_connect_attempts_total',
+      help: 'Attempts to connect to an upstream address, by how they ended.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    dnsQueries: new Counter({
+      name: 'acr_egress_dns_queries_total',
+      help: 'Questions to the name servers, by how they ended.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    dnsCache: new Counter({
+      name: 'acr_egress_dns_cache_total',
+      help: 'Look-ups of names, by where the answer came from.',
+      labelNames: ['result'],
+      registers,
+    }),
+    tunnels: new Counter({
+      name: 'acr_egress_tunnels_total',
+      help: 'Tunnels that ended, by how.',
+      labelNames: ['registry', 'class', 'outcome'],
+      registers,
+    }),
+    setupSeconds: new Histogram({
+      name: 'acr_egress_tunnel_setup_seconds',
+      help: 'Time from the request of a tunnel to its 200.',
+      buckets: setupBuckets,
+      registers,
+    }),
+    durationSeconds: new Histogram({
+      name: 'acr_egress_tunnel_duration_seconds',
+      help: 'Time from the 200 of a tunnel to its end.',
+      buckets: durationBuckets,
+      registers,
+    }),
+  }
+}
+
+/** The series that are read from their sources: a constructor of prom-client registers the series it makes. */
+function createReadSeries (registry: Registry, { version, engine, ...sources }: SeriesSources): readonly unknown[] {
+  const registers = [registry]
+  return [
+    new Gauge({
+      name: 'acr_egress_build_info',
+      help: 'Always 1; the labels say what runs.',
+      labelNames: ['version', 'node'],
+      registers,
+      collect () { this.set({ version, node: process.version }, 1) },
+    }),
+    new Gauge({
+      name: 'acr_egress_relay_engine_info',
+      help: 'Always 1; the label says how bytes are moved.',
+      labelNames: ['engine'],
+      registers,
+      collect () { this.set({ engine }, 1) },
+    }),
+    new Gauge({
+      name: 'acr_egress_dns_cache_entries',
+      help: 'Names and address families in the DNS cache now.',
+      registers,
+      collect () { this.set(sources.dnsCacheEntries()) },
+    }),
+    new Counter({
+      name: 'acr_egress_refusals_total',
+      help: 'Requests that were refused, by reason (docs/refusals.md).',
+      labelNames: ['reason'],
+      registers,
+      collect () {
+        this.reset()
+        for (const [reason, count] of sources.refusals()) this.inc({ reason }, count)
+      },
+    }),
+    new Counter({
+      name: 'acr_egress_tunnel_bytes_total',
+      help: 'Bytes carried inside tunnels; moves while they run.',
+      labelNames: ['registry', 'class', 'region', 'direction'],
+      registers,
+      collect () {
+        this.reset()
+        for (const { registry, class: endpointClass, region, fromClient, fromUpstream } of sources.traffic()) {
+          const labels = { registry, class: endpointClass, region }
+          this.inc({ ...labels, direction: 'from_client' }, fromClient)
+          this.inc({ ...labels, direction: 'from_upstream' }, fromUpstream)
+        }
+      },
+    }),
+    new Gauge({
+      name: 'acr_egress_tunnels_active',
+      help: 'Tunnels that are open now.',
+      labelNames: ['registry', 'class'],
+      registers,
+      collect () {
+        this.reset()
+        for (const { registry, class: endpointClass, active } of sources.traffic()) {
+          this.inc({ registry, class: endpointClass }, active)
+        }
+      },
+    }),
+  ]
+}

@@ -1,0 +1,153 @@
+import type { Logger } from 'pino'
+import type { Reason, Refusal } from '../refusal/reasons.ts'
+import type { LiveBytes, Metrics, TunnelLabels } from './metrics.ts'
+
+/**
+ * The story of one request, from its head to its end. Exactly one of `refused`, `ended` and `abandoned` closes it: that
+ * writes the one log line and moves the metrics. What comes after that is ignored.
+ */
+export interface TunnelRecord {
+  readonly id: string
+  readonly client: string
+  /** As asked until it is judged, with what is not printable ASCII escaped; canonical from then on. */
+  readonly target: string
+  readonly labels: TunnelLabels | undefined
+  /** The address dialled, once there is a connection. */
+  readonly address: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** The target was judged: its canonical form if it has one, and the rule that lets it through if there is one. */
+  judged (judgement: Judgement): void
+  /** The 200 goes out: the tunnel is open to `address`, and `bytes` moves from here on. */
+  established (address: string, bytes: LiveBytes): void
+  ended (outcome: string): void
+  refused (refusal: Refusal, cause?: unknown): void
+  /** The client went before it was answered. */
+  abandoned (): void
+}
+
+/** What a decision on a target says of it. */
+export interface Judgement {
+  readonly authority?: { readonly host: string, readonly port: number }
+  readonly rule?: TunnelLabels
+}
+
+/** A refusal as the status page shows it. */
+export interface RecentRefusal {
+  readonly time: string
+  readonly reason: Reason
+  readonly client: string
+  readonly target: string
+  readonly detail: string
+  readonly hint: string
+}
+
+/** Opens the records. */
+export interface TunnelLog {
+  open (client: string, target: string): TunnelRecord
+  /** The last few refusals, newest first. */
+  readonly recentRefusals: readonly RecentRefusal[]
+}
+
+export interface TunnelLogOptions {
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+}
+
+const recentRefusalsKept = 20
+// A host name has 253 characters at most; what is longer in a target is no use to anybody.
+const maxTargetLength = 300
+
+/** Creates the log; it holds nothing that needs closing. */
+export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogOptions): TunnelLog {
+  const recentRefusals: RecentRefusal[] = []
+  // Unique across restarts for anybody who searches a log, and cheap to make.
+  const run = now().toString(36)
+  let opened = 0
+
+  function keepRefusal ({ client, target }: TunnelRecord, { reason, detail, hint }: Refusal): void {
+    metrics.refused(reason)
+    recentRefusals.unshift({ time: new Date(now()).toISOString(), reason, client, target, detail, hint })
+    recentRefusals.length = Math.min(recentRefusals.length, recentRefusalsKept)
+  }
+
+  function open (client: string, askedTarget: string): TunnelRecord {
+    const startedAt = now()
+    let establishedAt = startedAt
+    let bytes: LiveBytes | undefined
+    let countEnd: ReturnType<Metrics['tunnelOpened']> | undefined
+    let isOpen = true
+
+    const record = {
+      id: `${run}-${(++opened).toString(36)}`,
+      client,
+      target: makePrintable(askedTarget.slice(0, maxTargetLength)),
+      labels: undefined as TunnelLabels | undefined,
+      address: undefined as string | undefined,
+      startedAt,
+
+      judged ({ authority, rule }: Judgement): void {
+        if (authority !== undefined) record.target = `${authority.host}:${authority.port}`
+        if (rule !== undefined) record.labels = { registry: rule.registry, class: rule.class, region: rule.region }
+      },
+
+      established (address: string, moving: LiveBytes): void {
+        record.address = address
+        establishedAt = now()
+        bytes = moving
+        if (record.labels !== undefined) {
+          countEnd = metrics.tunnelOpened(record.labels, moving, (establishedAt - startedAt) / 1000)
+        }
+      },
+
+      ended (outcome: string): void {
+        if (!close()) return
+        const durationMs = now() - establishedAt
+        countEnd?.({ outcome, durationSeconds: durationMs / 1000 })
+        logger.info({ ...story(), durationMs, end: outcome }, 'tunnel_ended')
+      },
+
+      refused (refusal: Refusal, cause?: unknown): void {
+        if (!close()) return
+        keepRefusal(record, refusal)
+        const level = refusal.reason === 'internal' ? 'error' : 'warn'
+        const fields = { ...story(), reason: refusal.reason, detail: refusal.detail }
+        logger[level](cause === undefined ? fields : { ...fields, err: cause }, 'tunnel_refused')
+      },
+
+      abandoned (): void {
+        if (close()) logger.info({ ...story(), end: 'client_gone' }, 'tunnel_abandoned')
+      },
+    }
+
+    function close (): boolean {
+      const wasOpen = isOpen
+      isOpen = false
+      return wasOpen
+    }
+
+    function story (): object {
+      return {
+        tunnelId: record.id,
+        client,
+        target: record.target,
+        ...record.labels,
+        address: record.address,
+        setupMs: bytes === undefined ? now() - startedAt : establishedAt - startedAt,
+        bytesFromClient: bytes?.fromClient,
+        bytesFromUpstream: bytes?.fromUpstream,
+      }
+    }
+
+    return record
+  }
+
+  return { open, recentRefusals }
+}
+
+/** A client's bytes as nobody's terminal, page or log reader can mistake them; Node gives a target as Latin-1. */
+function makePrintable (text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\x${unit.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
