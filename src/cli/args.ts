@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { findNearest } from '../config/nearest.ts'
 
 /** Wrong words on the command line; `main` prints the message and exits with 2. */
 export class UsageError extends Error {
@@ -61,23 +62,6 @@ export function parseArguments (argv: readonly string[], flags: Readonly<Record<
 
 /** `; did you mean --x?` for the nearest known name within two edits, else nothing. */
 export function suggestion (word: string, known: readonly string[], prefix = '--'): string {
-  const near = known
-    .map((name) => ({ name, distance: editDistance(word, name) }))
-    .filter(({ distance }) => distance <= 2)
-    .sort((a, b) => a.distance - b.distance)[0]
-  return near === undefined ? '' : `; did you mean ${prefix}${near.name}?`
-}
-
-/** Levenshtein's distance; the words here are a few letters long. */
-function editDistance (a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replace = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
+  const near = findNearest(word, known)
+  return near === undefined ? '' : `; did you mean ${prefix}${near}?`
 }

@@ -1,0 +1,250 @@
+import { randomBytes, X509Certificate } from 'node:crypto'
+import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type * as Certificates from '../tls/certificates.ts'
+import { parseArguments, suggestion, UsageError } from './args.ts'
+import { exitCode, type Command, type ExitCode, type Terminal } from './command.ts'
+
+/** Devices are told to trust the authority once in their life; ten years is about as long as that is. */
+const authorityDays = 3650
+/** The longest that every TLS client accepts: the CA/Browser Forum's limit of 398 days, less one. */
+const defaultServerDays = 397
+const defaultDirectory = 'certs'
+
+/** What is written, and who may read it. */
+const fileModes = { 'ca.key': 0o600, 'ca.crt': 0o644, 'server.key': 0o600, 'server.crt': 0o644 } as const
+
+type FileName = keyof typeof fileModes
+type Contents = Partial<Record<FileName, string>>
+
+interface Request {
+  readonly hosts: readonly string[]
+  readonly directory: string
+  readonly days: number
+  readonly force: boolean
+}
+
+/** Something about the files that the person has to put right; the message says how. */
+class FileProblem extends Error {}
+
+/** `acr-egress certs`: an authority of one's own and a server certificate, for the TLS listener. */
+export const certsCommand: Command = {
+  name: 'certs',
+  summary: 'make a CA and a server certificate for the TLS listener',
+  help: `Usage: acr-egress certs init --host NAME... [--dir ${defaultDirectory}] [--days ${defaultServerDays}] [--force]
+
+Makes a certificate authority and a server certificate, so that clients can speak TLS to the gateway
+(HTTPS_PROXY=https://gateway.example:443). Writes four files:
+
+  ca.crt      the authority, valid for 10 years: what devices are told to trust
+  ca.key      its key, mode 0600: the gateway does not need it; keep it away from the gateway
+  server.crt  the gateway's certificate and the authority's
+  server.key  its key, mode 0600
+
+Flags:
+  --host NAME   a name or IP address by which clients reach the gateway; may be given several times.
+                A wildcard is the whole first label: '*.plant.example'
+  --dir DIR     where to write (${defaultDirectory}); made with mode 0700 if it is not there
+  --days N      how long the server certificate is valid, 1 to ${authorityDays} days (${defaultServerDays}),
+                and never longer than the authority
+  --force       replace an existing server certificate. An existing authority is used again, not replaced,
+                so that devices go on trusting the gateway
+
+Examples:
+  acr-egress certs init --host gateway.example --host 10.0.0.4
+  acr-egress certs init --host gateway.example --dir /etc/acr-egress/certs --force    (once a year)
+`,
+  async run (argv, terminal) {
+    // Only this command issues certificates; no other is to carry the weight of forge.
+    const certificates = await import('../tls/certificates.ts')
+    const request = readRequest(argv, certificates)
+    try {
+      return await initCertificates(request, terminal, certificates)
+    } catch (error) {
+      const problem = explainProblem(error, request.directory)
+      if (problem === undefined) throw error
+      terminal.stderr.write(`acr-egress certs: ${problem}\n`)
+      return exitCode.usage
+    }
+  },
+}
+
+function readRequest (argv: readonly string[], { parseCertificateHost }: typeof Certificates): Request {
+  const given = parseArguments(argv, {
+    host: { type: 'string', multiple: true },
+    dir: { type: 'string' },
+    days: { type: 'string' },
+    force: { type: 'boolean' },
+  })
+  const [action, ...rest] = given.words
+  if (action === undefined) throw new UsageError('certs: say what to do; write acr-egress certs init --host NAME')
+  if (action !== 'init') throw new UsageError(`certs ${action}: no such action${suggestion(action, ['init'], '')}`)
+  if (rest.length > 0) throw new UsageError(`certs init: ${rest.join(' ')} is too much; write each name as --host NAME`)
+  const hosts = given.values('host').map((text) => {
+    const host = parseCertificateHost(text)
+    if (host !== undefined) return host.name
+    throw new UsageError(`--host ${text}: neither a DNS name nor an IP address; write a name alone, without scheme, ` +
+      'port or brackets, such as gateway.example, *.plant.example, 10.0.0.4 or fd00::4')
+  })
+  if (hosts.length === 0) {
+    throw new UsageError('certs init: --host is missing; write --host NAME for each name or address that clients use for the gateway')
+  }
+  return {
+    hosts: [...new Set(hosts)],
+    directory: resolve(given.value('dir') ?? defaultDirectory),
+    days: readDays(given.value('days')),
+    force: given.has('force'),
+  }
+}
+
+function readDays (text = String(defaultServerDays)): number {
+  const days = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (days >= 1 && days <= authorityDays) return days
+  throw new UsageError(`--days ${text}: write a whole number from 1 to ${authorityDays}`)
+}
+
+async function initCertificates (
+  request: Request, terminal: Terminal, { issueAuthority, issueServerCertificate }: typeof Certificates,
+): Promise<ExitCode> {
+  const { directory, hosts, days, force } = request
+  const existing = await listExisting(directory)
+  if (existing.length > 0 && !force) throw new FileProblem(describeExisting(directory, existing))
+  const now = new Date()
+  const kept = await readAuthority(directory, existing, now)
+  const authority = kept ?? await issueAuthority({
+    // Unique, so that a device that trusts two gateways can tell their authorities apart.
+    commonName: `acr-egress CA ${randomBytes(4).toString('hex')}`,
+    validDays: authorityDays,
+    now,
+  })
+  const server = await issueServerCertificate({ authority, hosts, validDays: days, now })
+  const newAuthority = kept === undefined ? { 'ca.key': authority.keyPem, 'ca.crt': authority.certificatePem } : {}
+  await writeFiles(directory, { ...newAuthority, 'server.key': server.keyPem, 'server.crt': server.chainPem })
+  terminal.stdout.write(describeUse(request, authority.certificatePem, server.certificatePem, kept !== undefined))
+  return exitCode.ok
+}
+
+async function listExisting (directory: string): Promise<FileName[]> {
+  const names = Object.keys(fileModes) as FileName[]
+  const found = await Promise.all(names.map(async (name) => {
+    try {
+      await lstat(join(directory, name))
+      return true
+    } catch (error) {
+      if (readCode(error) === 'ENOENT') return false
+      throw error
+    }
+  }))
+  return names.filter((_, index) => found[index])
+}
+
+function describeExisting (directory: string, existing: readonly FileName[]): string {
+  return `${directory} already holds ${existing.join(', ')}; nothing was written. Write --force to replace the server ` +
+    'certificate (an existing authority is used again), or choose another --dir'
+}
+
+/** The authority that is there, to be used again; `undefined` when there is none. */
+async function readAuthority (
+  directory: string, existing: readonly FileName[], now: Date,
+): Promise<Certificates.Authority | undefined> {
+  const present = (['ca.crt', 'ca.key'] as const).filter((name) => existing.includes(name))
+  if (present.length === 0) return undefined
+  if (present.length === 1) {
+    const missing = present[0] === 'ca.crt' ? 'ca.key' : 'ca.crt'
+    throw new FileProblem(`${directory} holds ${present.join()} without ${missing}; bring ${missing} back, or move ` +
+      `${present.join()} away to begin a new authority, which devices must then be told to trust`)
+  }
+  const certificatePem = await readFile(join(directory, 'ca.crt'), 'utf8')
+  const keyPem = await readFile(join(directory, 'ca.key'), 'utf8')
+  const certificate = parseCertificate(certificatePem)
+  const renewal = 'move ca.crt and ca.key away to begin a new authority, which devices must then be told to trust'
+  if (certificate?.ca !== true) throw new FileProblem(`${join(directory, 'ca.crt')} is no authority's certificate; ${renewal}`)
+  if (new Date(certificate.validTo) <= now) {
+    throw new FileProblem(`${join(directory, 'ca.crt')} ended on ${formatDay(certificate)}; ${renewal}`)
+  }
+  return { certificatePem, keyPem }
+}
+
+function parseCertificate (pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem)
+  } catch {
+    return undefined
+  }
+}
+
+/** All files are complete before the first one gets its name, so that a running gateway never reads half a file. */
+async function writeFiles (directory: string, contents: Contents): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const suffix = randomBytes(6).toString('hex')
+  const files = (Object.entries(contents) as Array<[FileName, string]>).map(([name, content]) =>
+    ({ name, content, path: join(directory, name), temporaryPath: join(directory, `.${name}.${suffix}`) }))
+  try {
+    for (const { name, content, temporaryPath } of files) {
+      await writeFile(temporaryPath, content, { mode: fileModes[name], flag: 'wx' })
+    }
+    for (const { path, temporaryPath } of files) await rename(temporaryPath, path)
+  } finally {
+    await Promise.all(files.map(async ({ temporaryPath }) => await rm(temporaryPath, { force: true })))
+  }
+}
+
+function describeUse (request: Request, authorityPem: string, serverPem: string, isKept: boolean): string {
+  const { directory, hosts } = request
+  const path = (name: FileName): string => quote(join(directory, name))
+  const authorityNote = isKept ? 'kept: devices that trust it need nothing new' : 'new: tell devices to trust it, see below'
+  return `In ${directory}:
+  ca.crt      the authority, until ${formatDay(new X509Certificate(authorityPem))} (${authorityNote})
+  ca.key      its key; the gateway does not need it, so move it to a safe place
+  server.crt  for ${hosts.join(', ')}, until ${formatDay(new X509Certificate(serverPem))}
+  server.key  its key; the user that the gateway runs as must own it
+
+In the gateway's configuration:
+
+listen:
+  tls:
+    certFile: ${path('server.crt')}
+    keyFile: ${path('server.key')}
+
+On each client, copy ca.crt there and let the system trust it:
+
+  Debian, Ubuntu      sudo cp ca.crt /usr/local/share/ca-certificates/acr-egress.crt && sudo update-ca-certificates
+  docker, containerd  as above, then: sudo systemctl restart docker containerd
+  Windows             certutil -addstore -f Root ca.crt     (as administrator)
+`
+}
+
+/** As YAML and a shell both read it: plain, or in quotes when it holds more than the usual letters. */
+function quote (path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : JSON.stringify(path)
+}
+
+function formatDay ({ validTo }: X509Certificate): string {
+  return new Date(validTo).toISOString().slice(0, 10)
+}
+
+/** What a person can put right, with what to do; `undefined` for a bug. */
+function explainProblem (error: unknown, directory: string): string | undefined {
+  if (error instanceof FileProblem) return error.message
+  // By name, because the class lives in a module that is loaded late.
+  if (error instanceof Error && error.name === 'AuthorityError') {
+    return `ca.crt and ca.key in ${directory} cannot be used: ${error.message}; bring the right pair back, or move both away`
+  }
+  const path = (error as NodeJS.ErrnoException | undefined)?.path ?? directory
+  switch (readCode(error)) {
+    case undefined: return undefined
+    case 'EACCES':
+    case 'EPERM': return `${path}: no permission; run as a user that may write there, or choose another --dir`
+    case 'EROFS': return `${path}: the file system is read-only; choose another --dir`
+    case 'ENOTDIR':
+    case 'EEXIST': return `${path}: is not a directory, or leads through something that is none; choose another --dir`
+    case 'ENOSPC': return `${path}: no space left; free some, or choose another --dir`
+    default: return `${path}: ${readCode(error)}; choose another --dir`
+  }
+}
+
+/** The code of an error of the operating system. */
+function readCode (error: unknown): string | undefined {
+  const { code, syscall } = Object(error) as Partial<NodeJS.ErrnoException>
+  return syscall === undefined ? undefined : code
+}

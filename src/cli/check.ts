@@ -1,0 +1,116 @@
+import { X509Certificate } from 'node:crypto'
+import type { Configuration } from '../config/configuration.ts'
+import { describeConfiguration } from '../config/effective.ts'
+import { type LoadResult, loadConfiguration } from '../config/load.ts'
+import { escapeControls } from '../config/problem.ts'
+import { createConfiguredPolicy } from '../gateway.ts'
+import { formatSocketAddress } from '../net/address.ts'
+import { UsageError, parseArguments } from './args.ts'
+import { type Command, type Terminal, exitCode } from './command.ts'
+import {
+  configurationFlags, configurationFlagsHelp, printProblems, printWarnings, readLoadOptions,
+} from './configuration-flags.ts'
+
+const help = `\
+Usage: acr-egress check [--config FILE] [--registry LOGIN_SERVER]... [--region REGION]...
+                        [--listen ADDR:PORT] [--admin ADDR:PORT] [--json]
+
+Reads the configuration as serve would, with the certificate and key that it names, and prints the effective
+allowlist: every host that is let through, and the key that lets it through. Starts nothing and asks nobody.
+
+${configurationFlagsHelp}
+  --json                   one JSON document: ok, problems, warnings, allowlist, configuration
+
+Exit code: 0 when the configuration is good, with or without warnings; 2 when it is not. Problems and warnings go to
+standard error, one a line: FILE:LINE:COLUMN: key: what is wrong; what to write.
+
+Examples:
+  acr-egress check
+  acr-egress check --config ./config.yaml
+  acr-egress check --registry contoso.azurecr.io --region eastus --region westeurope
+  acr-egress check --json | jq -r '.allowlist[].host'
+`
+
+export const checkCommand: Command = {
+  name: 'check',
+  summary: 'validate the configuration and print the effective allowlist',
+  help,
+
+  async run (argv, terminal) {
+    const given = parseArguments(argv, { ...configurationFlags, json: { type: 'boolean' } })
+    const [word] = given.words
+    if (word !== undefined) throw new UsageError(`${word}: check takes no words; write --config ${word} for a file`)
+    const result = await loadConfiguration(readLoadOptions(given))
+    if (result.ok) printWarnings(terminal, result.warnings)
+    else printProblems(terminal, result.problems)
+    if (given.has('json')) printDocument(terminal, result)
+    else if (result.ok) printSummary(terminal, result.configuration, result.source)
+    return result.ok ? exitCode.ok : exitCode.usage
+  },
+}
+
+/** One rule as it is printed. */
+interface AllowlistEntry {
+  readonly host: string
+  readonly port: number
+  readonly class: string
+  readonly registry: string
+  readonly region: string
+  /** The key that the rule comes from. */
+  readonly from: string
+}
+
+function listAllowed (configuration: Configuration): AllowlistEntry[] {
+  return createConfiguredPolicy(configuration).rules.map((rule) => ({
+    host: rule.pattern,
+    port: 443,
+    class: rule.class,
+    registry: rule.registry,
+    region: rule.region,
+    from: rule.source,
+  }))
+}
+
+function printDocument ({ stdout }: Terminal, result: LoadResult): void {
+  const document = {
+    ok: result.ok,
+    problems: result.ok ? [] : result.problems,
+    warnings: result.ok ? result.warnings : [],
+    allowlist: result.ok ? listAllowed(result.configuration) : [],
+    configuration: result.ok ? describeConfiguration(result.configuration) : null,
+  }
+  stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+}
+
+function printSummary ({ stdout }: Terminal, configuration: Configuration, source: string): void {
+  const rows = listAllowed(configuration).map((entry) => Object.values(entry).map((cell) => String(cell) || '-'))
+  const allowlist = alignColumns([['HOST', 'PORT', 'CLASS', 'REGISTRY', 'REGION', 'FROM'], ...rows])
+  const parts = alignColumns([
+    ['clients', configuration.clients.allow.map(({ text }) => text).join(', ')],
+    ['listener', describeListener(configuration)],
+    ['dns', describeServers(configuration)],
+    ['admin', formatSocketAddress(configuration.admin.address, configuration.admin.port)],
+  ])
+  stdout.write(`The configuration is good: ${source}\n\n${allowlist}\n\n${parts}\n`)
+}
+
+function describeListener ({ listen: { address, port, tls } }: Configuration): string {
+  const where = formatSocketAddress(address, port)
+  if (tls === undefined) return `${where}, clear text only`
+  const until = new Date(new X509Certificate(tls.certificatePem).validTo).toISOString().slice(0, 10)
+  return `${where}, clear text and TLS with ${escapeControls(tls.certFile)} (valid until ${until})`
+}
+
+function describeServers ({ dns: { servers, hosts } }: Configuration): string {
+  const asked = servers?.map(({ address, port }) => formatSocketAddress(address.text, port)).join(', ') ?? 'the system\'s name servers'
+  return hosts.size === 0 ? asked : `${asked}; not asked for ${[...hosts.keys()].join(', ')}`
+}
+
+/** Rows of cells as lines of text; each column but the last is as wide as its widest cell. */
+function alignColumns (rows: ReadonlyArray<readonly string[]>): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length)
+  }
+  return rows.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd()).join('\n')
+}

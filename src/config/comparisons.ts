@@ -1,0 +1,60 @@
+import { parseLoginServer } from '../acr/login-server.ts'
+import type { Finding } from './problem.ts'
+import type { CheckedSettings } from './schema.ts'
+import { type Settings, isMapping } from './settings.ts'
+
+/**
+ * Registries that are listed twice, whatever else is wrong with them: two entries could contradict each other, and the
+ * first would win unseen.
+ */
+export function listDuplicateRegistries (settings: Settings): Finding[] {
+  const registries: unknown = isMapping(settings.value) ? settings.value.registries : undefined
+  const firstIndexes = new Map<string, number>()
+  const findings: Finding[] = []
+  for (const [index, registry] of (Array.isArray(registries) ? registries as unknown[] : []).entries()) {
+    const text: unknown = isMapping(registry) ? registry.loginServer : undefined
+    const parsed = typeof text === 'string' ? parseLoginServer(text) : undefined
+    if (parsed?.ok !== true) continue
+    const { host } = parsed.loginServer
+    const first = firstIndexes.get(host)
+    if (first === undefined) {
+      firstIndexes.set(host, index)
+    } else {
+      const line = settings.locate(['registries', first, 'loginServer']).place?.line
+      const where = line === undefined ? '' : `, first on line ${line}`
+      findings.push({ path: ['registries', index, 'loginServer'], message: `${host} is given twice${where}; write it once, with all its regions` })
+    }
+  }
+  return findings
+}
+
+/** What is allowed to be configured, and yet is probably not what was meant. */
+export function listWarnings ({ registries, clients }: CheckedSettings): Finding[] {
+  const findings: Finding[] = []
+  for (const [index, { loginServer, regions = [], regionalEndpoints, storage }] of registries.entries()) {
+    const { host, label, cloud } = loginServer
+    const path = ['registries', index] as const
+    if (regions.length === 0 && storage === 'none') {
+      findings.push({
+        path,
+        message: `manifests of ${host} can be pulled, but no layers; write its regions if dedicated data endpoints are on ` +
+          `(az acr show-endpoints --name ${label} lists them), or its storage accounts under storage`,
+      })
+    }
+    if (regionalEndpoints && regions.length === 0) {
+      findings.push({ path: [...path, 'regionalEndpoints'], message: 'has no effect without regions; write regions: [eastus], or drop the key' })
+    }
+    if (storage === 'any') {
+      findings.push({
+        path: [...path, 'storage'],
+        message: `opens *.${cloud.blobSuffix}, the blobs of every Azure customer; turn on dedicated data endpoints and write regions, ` +
+          'or write the names of the accounts',
+      })
+    }
+  }
+  for (const [index, { prefixLength, text }] of clients.allow.entries()) {
+    if (prefixLength > 0) continue
+    findings.push({ path: ['clients', 'allow', index], message: `${text} is everybody who can reach the listener; write the networks of your devices` })
+  }
+  return findings
+}

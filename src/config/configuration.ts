@@ -1,0 +1,96 @@
+import type { Registry } from '../acr/endpoints.ts'
+import type { Address } from '../net/address.ts'
+import type { Cidr } from '../net/cidr.ts'
+import { type HostName, canonicalHostName } from '../net/host-name.ts'
+import type { CheckedSettings, logLevels } from './schema.ts'
+import type { AddressWithPort } from './socket-address.ts'
+
+/** What the program runs on: checked, complete, in the program's own units, and frozen. */
+export interface Configuration {
+  readonly registries: readonly Registry[]
+  readonly extraHosts: readonly HostName[]
+  readonly listen: {
+    readonly address: string
+    readonly port: number
+    readonly headTimeoutMs: number
+    /** Absent: clear text only. */
+    readonly tls?: TlsFiles
+  }
+  readonly clients: { readonly allow: readonly Cidr[] }
+  readonly tunnel: {
+    readonly connectTimeoutMs: number
+    readonly idleTimeoutMs: number
+    readonly maxTunnels: number
+    readonly maxTunnelsPerClient: number
+  }
+  readonly dns: {
+    /** Absent: the system's. */
+    readonly servers?: ReadonlyArray<{ readonly address: Address, readonly port: number }>
+    readonly timeoutMs: number
+    readonly minTtlMs: number
+    readonly maxTtlMs: number
+    readonly negativeTtlMs: number
+    readonly hosts: ReadonlyMap<HostName, readonly AddressWithPort[]>
+  }
+  readonly admin: { readonly address: string, readonly port: number, readonly names: readonly string[] }
+  readonly log: { readonly level: typeof logLevels[number] }
+  readonly shutdown: { readonly drainTimeoutMs: number }
+}
+
+/** The certificate and key of the listener: absolute paths, and what was in the files. */
+export interface TlsFiles {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly certificatePem: string
+  readonly keyPem: string
+}
+
+/** Puts the value together. `tls` is what the files of `listen.tls` held, when that key is there. */
+export function createConfiguration (checked: CheckedSettings, tls: TlsFiles | undefined): Configuration {
+  const { listen, clients, tunnel, dns, admin, log, shutdown } = checked
+  return freezeDeep({
+    registries: checked.registries.map(({ regions = [], privateEndpoints = [], ...registry }) => {
+      return { ...registry, regions, privateEndpoints }
+    }),
+    extraHosts: checked.extraHosts ?? [],
+    listen: {
+      address: listen.address,
+      port: listen.port,
+      headTimeoutMs: listen.headTimeout,
+      ...tls === undefined ? {} : { tls },
+    },
+    clients: { allow: clients.allow },
+    tunnel: {
+      connectTimeoutMs: tunnel.connectTimeout,
+      idleTimeoutMs: tunnel.idleTimeout,
+      maxTunnels: tunnel.maxTunnels,
+      maxTunnelsPerClient: tunnel.maxTunnelsPerClient,
+    },
+    dns: {
+      ...dns.servers === undefined ? {} : { servers: dns.servers },
+      timeoutMs: dns.timeout,
+      minTtlMs: dns.minTtl,
+      maxTtlMs: dns.maxTtl,
+      negativeTtlMs: dns.negativeTtl,
+      hosts: collectHosts(dns.hosts ?? {}),
+    },
+    admin: { address: admin.address, port: admin.port, names: admin.names ?? [] },
+    log: { level: log.level },
+    shutdown: { drainTimeoutMs: shutdown.drainTimeout },
+  })
+}
+
+/** The schema has seen to it that every name is one. */
+function collectHosts (hosts: Readonly<Record<string, readonly AddressWithPort[]>>): Configuration['dns']['hosts'] {
+  return new Map(Object.entries(hosts).flatMap(([text, addresses]) => {
+    const name = canonicalHostName(text)
+    return name === undefined ? [] : [[name, addresses]]
+  }))
+}
+
+/** Freezes a value made here, with all it holds. A map can only be kept from changing by its type. */
+function freezeDeep<T> (value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const part of value instanceof Map ? value.values() : Object.values(value)) freezeDeep(part)
+  return Object.freeze(value)
+}

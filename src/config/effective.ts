@@ -1,0 +1,55 @@
+import { formatSocketAddress } from '../net/address.ts'
+import type { Configuration } from './configuration.ts'
+import { formatDuration } from './duration.ts'
+import type { AddressWithPort } from './socket-address.ts'
+
+/**
+ * The configuration in force, every default written out, as a value in the form of the file: read again as YAML or JSON
+ * it makes the same configuration. Keys and certificates appear as the paths of their files only.
+ */
+export function describeConfiguration (configuration: Configuration): Readonly<Record<string, unknown>> {
+  const { registries, extraHosts, listen, clients, tunnel, dns, admin, log, shutdown } = configuration
+  return {
+    registries: registries.map(({ loginServer, regions, regionalEndpoints, storage, privateEndpoints }) => ({
+      loginServer: loginServer.host,
+      ...omitEmpty({ regions }),
+      regionalEndpoints,
+      storage,
+      ...omitEmpty({ privateEndpoints: privateEndpoints.map(({ text }) => text) }),
+    })),
+    ...omitEmpty({ extraHosts }),
+    listen: {
+      address: listen.address,
+      port: listen.port,
+      headTimeout: formatDuration(listen.headTimeoutMs),
+      ...listen.tls === undefined ? {} : { tls: { certFile: listen.tls.certFile, keyFile: listen.tls.keyFile } },
+    },
+    clients: { allow: clients.allow.map(({ text }) => text) },
+    tunnel: {
+      connectTimeout: formatDuration(tunnel.connectTimeoutMs),
+      idleTimeout: formatDuration(tunnel.idleTimeoutMs),
+      maxTunnels: tunnel.maxTunnels,
+      maxTunnelsPerClient: tunnel.maxTunnelsPerClient,
+    },
+    dns: {
+      ...dns.servers === undefined ? {} : { servers: dns.servers.map(formatAddress) },
+      timeout: formatDuration(dns.timeoutMs),
+      minTtl: formatDuration(dns.minTtlMs),
+      maxTtl: formatDuration(dns.maxTtlMs),
+      negativeTtl: formatDuration(dns.negativeTtlMs),
+      hosts: Object.fromEntries([...dns.hosts].map(([name, addresses]) => [name, addresses.map(formatAddress)])),
+    },
+    admin: { address: admin.address, port: admin.port, ...omitEmpty({ names: admin.names }) },
+    log: { level: log.level },
+    shutdown: { drainTimeout: formatDuration(shutdown.drainTimeoutMs) },
+  }
+}
+
+/** An empty list is an error in a file; its key is absent. */
+function omitEmpty<Lists extends Readonly<Record<string, readonly string[]>>> (lists: Lists): Partial<Lists> {
+  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0)) as Partial<Lists>
+}
+
+function formatAddress ({ address, port }: AddressWithPort): string {
+  return port === undefined ? address.text : formatSocketAddress(address.text, port)
+}

@@ -1,0 +1,122 @@
+import { dirname, resolve } from 'node:path'
+import { checkSettings } from './check.ts'
+import { listDuplicateRegistries, listWarnings } from './comparisons.ts'
+import { type Configuration, createConfiguration } from './configuration.ts'
+import { parseSettings } from './document.ts'
+import { type ConfigurationFlags, overrideSettings } from './flags.ts'
+import { type Finding, type Problem, escapeControls, formatPath, formatProblem } from './problem.ts'
+import { tlsSchema } from './schema.ts'
+import { type Settings, isMapping } from './settings.ts'
+import { readTextFile } from './text-file.ts'
+import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
+
+/** Where the configuration is looked for when nobody says. */
+export const defaultFile = '/etc/acr-egress/config.yaml'
+
+export interface LoadOptions extends ConfigurationFlags {
+  /** The configuration file. Absent: `defaultFile`, if it is there. */
+  readonly file?: string
+  /** In place of /etc/acr-egress/config.yaml. */
+  readonly defaultFile?: string
+  /** Milliseconds of the wall clock, for the dates of certificates. */
+  readonly now?: () => number
+}
+
+export type LoadResult =
+  | {
+    readonly ok: true
+    readonly configuration: Configuration
+    readonly warnings: readonly Problem[]
+    /** What was read, for a line of the log: `/etc/acr-egress/config.yaml and flags`. */
+    readonly source: string
+  }
+  | Refused
+
+/** A configuration is a few screens long; what is a thousand times that is another file. */
+const maxBytes = 1024 * 1024
+const maxProblems = 100
+
+/**
+ * Reads the file and the flags, and the files that they name, and makes one checked value of them. All problems come
+ * at once, in the order of the file. Never rejects for anything that a person wrote.
+ */
+export async function loadConfiguration (options: LoadOptions): Promise<LoadResult> {
+  const written = await readSettings(options)
+  if (!written.ok) return refuse(written.problems)
+  const { settings, folder, source } = written
+  const result = checkSettings(settings.value)
+  const tls = await loadTls(settings, folder, options.now ?? Date.now)
+  const findings = [...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems]
+  if (!result.ok || findings.length > 0) return refuse(nameOrigins(findings, settings))
+  return {
+    ok: true,
+    configuration: createConfiguration(result.checked, tls.files),
+    warnings: nameOrigins([...listWarnings(result.checked), ...tls.warnings], settings),
+    source,
+  }
+}
+
+interface Refused {
+  readonly ok: false
+  readonly problems: readonly Problem[]
+}
+
+interface WrittenSettings {
+  readonly ok: true
+  readonly settings: Settings
+  /** Where relative paths begin. */
+  readonly folder: string
+  readonly source: string
+}
+
+async function readSettings (options: LoadOptions): Promise<WrittenSettings | Refused> {
+  const file = options.file ?? options.defaultFile ?? defaultFile
+  const hasRegistries = options.registries !== undefined && options.registries.length > 0
+  const hasFlags = hasRegistries || options.listen !== undefined || options.admin !== undefined
+  const content = await readTextFile(file, maxBytes)
+  if (!content.ok) {
+    const mayBeAbsent = content.isAbsent && options.file === undefined
+    if (!mayBeAbsent) return { ok: false, problems: [{ place: { file }, key: '', message: content.message }] }
+    const merged = overrideSettings(noSettings, options)
+    if (!merged.ok) return merged
+    if (!hasRegistries) return { ok: false, problems: [describeNothing(file)] }
+    return { ...merged, folder: process.cwd(), source: 'flags' }
+  }
+  const parsed = parseSettings(content.text, file)
+  const merged = parsed.ok ? overrideSettings(parsed.settings, options) : parsed
+  if (!merged.ok) return merged
+  return { ...merged, folder: dirname(resolve(file)), source: hasFlags ? `${file} and flags` : file }
+}
+
+const noSettings: Settings = { value: {}, locate: (path) => ({ key: formatPath(path) }) }
+
+function describeNothing (file: string): Problem {
+  return {
+    key: '',
+    message: `there is no configuration: ${escapeControls(file)} does not exist, and no --registry is given; write ` +
+      '--registry contoso.azurecr.io --region eastus, or --config FILE with a file that begins with registries:',
+  }
+}
+
+/** The files are looked at as soon as both are named, whatever else is wrong. */
+async function loadTls ({ value }: Settings, folder: string, now: () => number): Promise<LoadedTlsFiles> {
+  const listen = isMapping(value) ? value.listen : undefined
+  const written = tlsSchema.safeParse(isMapping(listen) ? listen.tls : undefined)
+  return written.success ? await loadTlsFiles({ ...written.data, folder, now }) : { problems: [], warnings: [] }
+}
+
+/** The findings as problems, in the order of the file; what the command line brought comes first. */
+function nameOrigins (findings: readonly Finding[], settings: Settings): Problem[] {
+  return findings
+    .map(({ path, isKey, message }) => ({ ...settings.locate(path, isKey), message }))
+    .sort((a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0))
+}
+
+/** A flag for several registries can be wrong several times: each line is said once, and so many lines at most. */
+function refuse (problems: readonly Problem[]): LoadResult {
+  const distinct = [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()]
+  const rest = distinct.length - maxProblems
+  if (rest <= 0) return { ok: false, problems: distinct }
+  const more = { key: '', message: `there are ${rest} more problems; mend these first, then run acr-egress check` }
+  return { ok: false, problems: [...distinct.slice(0, maxProblems), more] }
+}

@@ -1,0 +1,166 @@
+import { z } from 'zod'
+import { canonicalHostName } from '../net/host-name.ts'
+import { formatDuration, parseDuration } from './duration.ts'
+import { bool, choice, count, duration, expecting, listOf, listenPort, path, section } from './fields.ts'
+import { quote } from './problem.ts'
+import {
+  cidr, extraHost, hostHeaderName, listenAddress, loginServer, nameServer, privateEndpoint, region, staticAddress,
+  storageAccount,
+} from './values.ts'
+
+/** What is written to a log: these and what is graver. */
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const
+
+/**
+ * Loopback, the private ranges (RFC 1918, RFC 4193) and link-local: nobody out there can have such an address. Not
+ * 100.64.0.0/10 (RFC 6598): behind a carrier's NAT it is the address of that carrier's other customers.
+ */
+const defaultClients = [
+  '127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '::1/128', 'fc00::/7', 'fe80::/10',
+]
+
+/** The certificate of the listener: a schema by itself, so that its files can be looked at while other keys are bad. */
+export const tlsSchema = section({
+  certFile: path().meta({
+    description: 'File with the certificate in PEM form, followed by its intermediates. A relative path begins at the folder of the configuration file.',
+  }),
+  keyFile: path().meta({
+    description: 'File with the private key in PEM form, without a passphrase. It must not be readable by others (`chmod 600`).',
+  }),
+})
+
+const registrySchema = section({
+  loginServer: loginServer.meta({
+    description: 'The registry\'s full name, as `az acr show` prints it. Its suffix says which cloud it is in: `azurecr.io`, `azurecr.us` or `azurecr.cn`.',
+  }),
+  regions: listOf(region, { expected: 'a list of regions', write: '[eastus, westeurope]' }).optional().meta({
+    description: 'Regions that hold a replica, for a registry with dedicated data endpoints: layers come from `NAME.REGION.data.azurecr.io`.',
+  }),
+  regionalEndpoints: bool().prefault(false).meta({
+    description: 'Whether `NAME.REGION.geo.azurecr.io` is let through too, for each of `regions`.',
+  }),
+  storage: z.union([
+    z.enum(['none', 'any']),
+    listOf(storageAccount, { expected: 'a list of storage accounts', write: '[account]' }),
+  ], { error: expecting({ expected: 'none, any, or a list of storage accounts', write: 'none, any or [account]' }) }).prefault('none').meta({
+    description: 'Blob storage that layers come from, for a registry without dedicated data endpoints: the names of its accounts, or `any`, which opens the blobs of every Azure customer.',
+  }),
+  privateEndpoints: listOf(privateEndpoint, { expected: 'a list of blocks', write: '[10.1.2.0/24]' }).optional().meta({
+    description: 'Private blocks that the registry\'s names may resolve to (Azure Private Link). All other addresses that are not public are refused.',
+  }),
+})
+
+const listenSchema = section({
+  address: listenAddress.prefault('0.0.0.0').meta({ description: 'Address to listen at for clients; `\'::\'` is every address of both families.' }),
+  port: listenPort().prefault(443).meta({ description: 'Port to listen at; 0 takes any free one, for tests and labs.' }),
+  headTimeout: duration({ from: '1ms', to: '5m' }).prefault('10s').meta({
+    description: 'How long a client may take to say what it wants, from the connection to the end of its request\'s head.',
+  }),
+  tls: tlsSchema.optional().meta({ description: 'Serves TLS besides clear text on the same port, for `https://` proxy URLs. Absent: clear text only.' }),
+})
+
+const tunnelSchema = section({
+  connectTimeout: duration({ from: '1ms', to: '5m' }).prefault('10s').meta({
+    description: 'How long finding and connecting to the registry may take, over all its addresses.',
+  }),
+  idleTimeout: duration({ from: '1ms', to: '14d' }).prefault('15m').meta({ description: 'A tunnel through which nothing has moved for this long is closed.' }),
+  maxTunnels: count({ from: 1, to: 100_000 }).prefault(10_000).meta({ description: 'Most tunnels at a time; each takes two file descriptors.' }),
+  maxTunnelsPerClient: count({ from: 1, to: 100_000 }).prefault(1000).meta({ description: 'Most tunnels at a time from one client address.' }),
+})
+
+/**
+ * Names must be written in the form they are compared in: two spellings of one name would be two entries. As with the
+ * other comparisons, `when` has them made although something else is bad.
+ */
+const hostsSchema = z.record(
+  z.string(),
+  listOf(staticAddress, { expected: 'a list of addresses', write: '[10.0.0.5]' }),
+  { error: expecting({ expected: 'a map of host names', write: '{contoso.azurecr.io: [10.0.0.5]}' }) },
+).superRefine((hosts: unknown, context) => {
+  for (const name of typeof hosts === 'object' && hosts !== null && !Array.isArray(hosts) ? Object.keys(hosts) : []) {
+    const canonical = canonicalHostName(name)
+    if (canonical === name) continue
+    const message = canonical === undefined
+      ? `${quote(name)} is not a host name; write a name like contoso.azurecr.io`
+      : `${quote(name)} is not in the form that names are compared in; write ${canonical}`
+    context.addIssue({ code: 'custom', path: [name], message, params: { isKey: true } })
+  }
+}, { when: () => true })
+
+/** Azure moves a geo-replicated registry by changing its records, and asks not to keep them long. */
+const longestTtl = '1h'
+
+const defaultMinTtl = '1s'
+
+const dnsSchema = section({
+  servers: listOf(nameServer, { expected: 'a list of name servers', write: '[10.0.0.53]' }).optional().meta({
+    description: 'Name servers to ask, in this order; port 53 unless told. Absent: those of the system (`/etc/resolv.conf`).',
+  }),
+  timeout: duration({ from: '1ms', to: '1m' }).prefault('2s').meta({ description: 'How long one name server may take to answer.' }),
+  minTtl: duration({ from: '1ms', to: longestTtl }).prefault(defaultMinTtl).meta({ description: 'An answer is kept at least this long, whatever its own time to live.' }),
+  maxTtl: duration({ from: '1ms', to: longestTtl }).prefault('5m').meta({ description: 'An answer is kept at most this long, whatever its own time to live.' }),
+  // RFC 9520 §3.2 has both bounds: failures are kept at least a second, and at most five minutes.
+  negativeTtl: duration({ from: '1s', to: '5m' }).prefault('5s').meta({ description: 'How long a failure to resolve a name is kept.' }),
+  hosts: hostsSchema.optional().meta({
+    description: 'Names that are not asked for, with their addresses. An address that is not public must also lie in `privateEndpoints` of its registry. A port is for labs: it is dialled in place of 443.',
+  }),
+}).superRefine((dns: { minTtl?: unknown, maxTtl?: unknown } | null, context) => {
+  const { minTtl, maxTtl } = dns ?? {}
+  if (typeof minTtl !== 'number' || typeof maxTtl !== 'number' || minTtl <= maxTtl) return
+  // The key to point at is the one that was written.
+  const path = minTtl === parseDuration(defaultMinTtl) ? 'maxTtl' : 'minTtl'
+  const message = `minTtl, ${formatDuration(minTtl)}, is longer than maxTtl, ${formatDuration(maxTtl)}; write a shorter minTtl, or a longer maxTtl`
+  context.addIssue({ code: 'custom', path: [path], message })
+}, { when: () => true })
+
+const defaultAdminPort = 9180
+
+/** The configuration file, whole: the source of its checks, defaults, JSON Schema and reference page. */
+export const schema = section({
+  registries: listOf(registrySchema, {
+    expected: 'a list of registries',
+    write: '[{loginServer: contoso.azurecr.io, regions: [eastus]}]',
+    isRequired: true,
+  }).meta({
+    description: 'The registries that are let through: each one\'s login server, and what follows from the keys below. At least one.',
+  }),
+  extraHosts: listOf(extraHost, { expected: 'a list of host names', write: '[packages.example.com]' }).optional().meta({
+    description: 'Further hosts that are let through, at port 443: exact names, no wildcards, no addresses.',
+  }),
+  listen: listenSchema.prefault({}).meta({ description: 'Where clients find the gateway.' }),
+  clients: section({
+    allow: listOf(cidr, { expected: 'a list of blocks', write: '[10.0.0.0/8]' }).prefault(defaultClients).meta({
+      description: 'Where clients may come from; all others are refused. The default is loopback, private and link-local addresses. Not among them is 100.64.0.0/10, shared by the customers of a carrier: add it if your own network uses it.',
+    }),
+  }).prefault({}).meta({ description: 'Who may use the gateway.' }),
+  tunnel: tunnelSchema.prefault({}).meta({ description: 'Bounds on tunnels.' }),
+  dns: dnsSchema.prefault({}).meta({ description: 'How names are resolved.' }),
+  admin: section({
+    address: listenAddress.prefault('127.0.0.1').meta({ description: 'Address of the admin listener: metrics, health, status page. It asks for no password, so keep it from strangers.' }),
+    port: listenPort().prefault(defaultAdminPort).meta({ description: 'Port of the admin listener; 0 takes any free one, for tests and labs.' }),
+    names: listOf(hostHeaderName, { expected: 'a list of host names', write: '[gateway.example.com]' }).optional().meta({
+      description: 'Further names that the admin listener is asked by; it answers to `localhost` and to addresses without being told.',
+    }),
+  }).prefault({}).meta({ description: 'The admin listener.' }),
+  log: section({
+    level: choice(logLevels).prefault('info').meta({ description: 'What is logged: this and what is graver. Tunnels are logged at `info`, refusals at `warn`.' }),
+  }).prefault({}).meta({ description: 'The log, JSON lines on standard output.' }),
+  shutdown: section({
+    drainTimeout: duration({ from: '0s', to: '1d' }).prefault('10m').meta({ description: 'How long open tunnels may go on after SIGTERM, before they are closed.' }),
+  }).prefault({}).meta({ description: 'The end of the process.' }),
+}).superRefine(({ listen, admin }: { listen?: Listener, admin?: Listener }, context) => {
+  if (listen?.port === undefined || listen.port === 0 || listen.port !== admin?.port) return
+  const everywhere = ['0.0.0.0', '::']
+  if (listen.address !== admin.address && ![listen.address, admin.address].some((address) => everywhere.includes(address ?? ''))) return
+  const path = admin.port === defaultAdminPort ? ['listen', 'port'] : ['admin', 'port']
+  context.addIssue({ code: 'custom', path, message: 'both listeners have this port; write 443 for listen and 9180 for admin, or any two' })
+}, { when: () => true }).meta({ title: 'Configuration of acr-egress-gateway' })
+
+/** The part of a listener that two of them cannot share; while other keys are bad, either may be anything. */
+interface Listener {
+  readonly address?: string
+  readonly port?: number
+}
+
+/** What the schema makes of a good file. */
+export type CheckedSettings = z.output<typeof schema>

@@ -1,0 +1,119 @@
+import { request as requestPlain, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { request as requestTls } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+const defaultTimeoutMs = 30_000
+/** A refusal explains itself in a few hundred bytes; more than this is not read. */
+const maxRefusalBytes = 64 * 1024
+
+/** The proxy that a client goes through. */
+export interface ProxyAddress {
+  readonly host: string
+  readonly port: number
+  /** Present when the proxy is spoken to over TLS: whom to trust, and the name to expect instead of `host`. */
+  readonly tls?: { readonly ca: string, readonly servername?: string }
+  /** Sent with each CONNECT, such as `Proxy-Authorization`. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface TunnelOptions {
+  readonly proxy: ProxyAddress
+  /** `HOST:PORT`, written into the CONNECT as it stands. */
+  readonly target: string
+  readonly signal?: AbortSignal | undefined
+  /** From the first packet to the end of the proxy's answer; 30 s when absent. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** The proxy answered the CONNECT with something else than a 2xx. */
+export class ProxyRefusedError extends Error {
+  override readonly name = 'ProxyRefusedError'
+  readonly code = 'ERR_PROXY_REFUSED'
+  readonly statusCode: number
+  /** The reason phrase of the status line. */
+  readonly statusText: string
+  readonly headers: IncomingHttpHeaders
+  /** At most 64 KiB of it. */
+  readonly body: string
+
+  constructor (response: IncomingMessage, body: string) {
+    const { statusCode = 0, statusMessage = '' } = response
+    super(`the proxy refused: ${statusCode} ${statusMessage}`)
+    this.statusCode = statusCode
+    this.statusText = statusMessage
+    this.headers = response.headers
+    this.body = body
+  }
+}
+
+/**
+ * Opens a tunnel with CONNECT. The caller owns the socket, which is paused and starts with whatever came early.
+ * Rejects with `ProxyRefusedError` for a refusal, with the signal's reason when it is aborted, with code `ETIMEDOUT`
+ * when it takes too long, and as the connection fails otherwise; then nothing is left open.
+ */
+export async function openTunnel (options: TunnelOptions): Promise<Socket> {
+  const { timeoutMs = defaultTimeoutMs } = options
+  const deadline = AbortSignal.timeout(timeoutMs)
+  const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal])
+  try {
+    return await connectThrough(options, signal)
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    if (!deadline.aborted) throw error
+    const message = `no tunnel to ${options.target} within ${timeoutMs} ms; is the proxy overloaded, or the target out of reach?`
+    throw Object.assign(new Error(message, { cause: error }), { code: 'ETIMEDOUT' })
+  }
+}
+
+async function connectThrough (options: TunnelOptions, signal: AbortSignal): Promise<Socket> {
+  const request = startConnect(options, signal)
+  return await new Promise((resolve, reject) => {
+    request.once('error', reject)
+    // A bodiless CONNECT ends in this event whatever the status is; a refusal's body is left on the socket.
+    request.once('connect', (response: IncomingMessage, stream: Duplex, head: Buffer) => {
+      const socket = stream as Socket
+      if (head.length > 0) socket.unshift(head)
+      const { statusCode = 0 } = response
+      if (statusCode >= 200 && statusCode < 300) {
+        resolve(socket)
+      } else {
+        readRefusal(response, socket, signal).then(reject, reject)
+      }
+    })
+    request.end()
+  })
+}
+
+function startConnect ({ proxy, target }: TunnelOptions, signal: AbortSignal): ClientRequest {
+  const { host, port, tls, headers } = proxy
+  const common = { host, port, method: 'CONNECT', path: target, headers: { ...headers, Host: target }, agent: false, signal } as const
+  return tls === undefined ? requestPlain(common) : requestTls({ ...common, ...tls })
+}
+
+async function readRefusal (
+  response: IncomingMessage, socket: Socket, signal: AbortSignal,
+): Promise<ProxyRefusedError> {
+  const stated = Number(response.headers['content-length'] ?? maxRefusalBytes)
+  const wantedBytes = Math.min(stated, maxRefusalBytes)
+  const destroy = (): unknown => socket.destroy()
+  signal.addEventListener('abort', destroy)
+  const chunks: Buffer[] = []
+  let receivedBytes = 0
+  try {
+    if (wantedBytes > 0) {
+      for await (const chunk of socket as AsyncIterable<Buffer>) {
+        chunks.push(chunk)
+        receivedBytes += chunk.length
+        if (receivedBytes >= wantedBytes) break
+      }
+    }
+  } catch {
+    // A proxy may reset the connection behind its refusal; what it said before is the answer all the same.
+  } finally {
+    signal.removeEventListener('abort', destroy)
+    socket.destroy()
+  }
+  signal.throwIfAborted()
+  return new ProxyRefusedError(response, Buffer.concat(chunks).toString('utf8', 0, wantedBytes))
+}

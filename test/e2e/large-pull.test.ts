@@ -1,0 +1,42 @@
+import t from 'tap'
+import { labNames, startLab } from '../../src/lab/lab.ts'
+import { pullImage } from '../../src/lab/pull.ts'
+import { startDaemon } from '../support/daemon.ts'
+import { labConfiguration } from '../support/lab-configuration.ts'
+
+const megabyte = 1_000_000
+const { loginServer, repository, tag } = labNames
+
+t.test('2 GB in five layers, three times in a row and three times at once, leave nothing behind', async (t) => {
+  const lab = await startLab({ layers: [1000, 500, 300, 150, 50].map((size) => size * megabyte) })
+  t.teardown(() => lab.close())
+  const folder = t.testdir({ 'config.yaml': labConfiguration(lab) })
+  const gateway = await startDaemon(['--config', `${folder}/config.yaml`])
+  t.teardown(() => gateway.stop())
+  const pull = async () => {
+    // Rejects unless the digest of every byte that came is right.
+    return await pullImage({ proxy: gateway.proxy, registry: loginServer, repository, tag, ca: lab.ca })
+  }
+  const descriptorsBefore = gateway.descriptorCount()
+  const residentBefore = gateway.residentBytes()
+
+  for (let round = 0; round < 3; round++) t.ok((await pull()).bytes > 2000 * megabyte)
+  const afterRow = gateway.residentBytes()
+  for (const { bytes } of await Promise.all([pull(), pull(), pull()])) t.ok(bytes > 2000 * megabyte)
+
+  await t.resolves(untilNoTunnels(gateway.admin))
+  t.equal(gateway.descriptorCount(), descriptorsBefore, 'every descriptor is given back')
+  const grown = gateway.residentBytes() - residentBefore
+  t.comment(`resident: ${residentBefore} before, ${afterRow} after three pulls, ${gateway.residentBytes()} after six`)
+  t.ok(grown < 20 * megabyte, `resident memory is back within 20 MB; it grew by ${grown}`)
+})
+
+/** The gateway's own count; asked again until the last connection has closed. */
+async function untilNoTunnels (admin: string): Promise<void> {
+  for (let tries = 0; tries < 1000; tries++) {
+    const metrics = await (await fetch(`${admin}/metrics`, { headers: { connection: 'close' } })).text()
+    const open = /^acr_egress_client_connections_active ([0-9]+)$/m.exec(metrics)?.[1]
+    if (open === '0') return
+  }
+  throw new Error('connections are still open')
+}

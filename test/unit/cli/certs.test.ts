@@ -1,0 +1,180 @@
+import { X509Certificate } from 'node:crypto'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import t, { type Test } from 'tap'
+import { parseDocument } from 'yaml'
+import { UsageError } from '../../../src/cli/args.ts'
+import { certsCommand } from '../../../src/cli/certs.ts'
+import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
+
+interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function run (...argv: string[]): Promise<Outcome> {
+  let stdout = ''
+  let stderr = ''
+  const code = await certsCommand.run(argv, {
+    stdout: { write: (text) => { stdout += text } },
+    stderr: { write: (text) => { stderr += text } },
+    interrupted: new AbortController().signal,
+    insisted: new AbortController().signal,
+  })
+  return { code, stdout, stderr }
+}
+
+async function readMode (path: string): Promise<number> {
+  return (await stat(path)).mode & 0o777
+}
+
+async function readCertificate (path: string): Promise<X509Certificate> {
+  return new X509Certificate(await readFile(path))
+}
+
+/** Days from now to the end of a certificate. */
+function countDays ({ validTo }: X509Certificate): number {
+  return Math.round((Date.parse(validTo) - Date.now()) / 86_400_000)
+}
+
+function createDirectory (t: Test): string {
+  return join(t.testdir(), 'deep', 'certs')
+}
+
+t.test('init writes an authority and a server certificate that a TLS server can use', async t => {
+  const dir = createDirectory(t)
+  const { code, stdout, stderr } = await run('init', '--host', 'Gateway.example', '--host', '10.0.0.4', '--host', 'gateway.example.', '--dir', dir)
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  t.strictSame((await readdir(dir)).sort(), ['ca.crt', 'ca.key', 'server.crt', 'server.key'])
+  t.equal(await readMode(dir), 0o700)
+  t.equal(await readMode(join(dir, 'ca.key')), 0o600)
+  t.equal(await readMode(join(dir, 'server.key')), 0o600)
+  const ca = await readCertificate(join(dir, 'ca.crt'))
+  const server = await readCertificate(join(dir, 'server.crt'))
+  t.ok(server.verify(ca.publicKey))
+  t.ok(server.checkHost('gateway.example'))
+  t.ok(server.checkIP('10.0.0.4'))
+  t.equal(server.subjectAltName, 'DNS:gateway.example, IP Address:10.0.0.4')
+  t.equal(countDays(ca), 3650)
+  t.equal(countDays(server), 397)
+  const cert = await readFile(join(dir, 'server.crt'), 'utf8')
+  t.ok(cert.endsWith(await readFile(join(dir, 'ca.crt'), 'utf8')), 'the chain ends in the authority')
+  createSecureContext({ cert, key: await readFile(join(dir, 'server.key')) })
+  const block = /^listen:\n( .*\n)+/m.exec(stdout)?.[0] ?? ''
+  t.strictSame(parseDocument(block).toJS(), {
+    listen: { tls: { certFile: join(dir, 'server.crt'), keyFile: join(dir, 'server.key') } },
+  })
+  t.match(stdout, 'update-ca-certificates')
+  t.match(stdout, 'certutil -addstore')
+})
+
+t.test('the lifetime of the server certificate can be chosen', async t => {
+  const dir = createDirectory(t)
+  await run('init', '--host', 'gateway.example', '--dir', dir, '--days', '30')
+  t.equal(countDays(await readCertificate(join(dir, 'server.crt'))), 30)
+})
+
+t.test('existing files are not overwritten', async t => {
+  const dir = t.testdir({ 'server.key': 'precious' })
+  const { code, stdout, stderr } = await run('init', '--host', 'gateway.example', '--dir', dir)
+  t.equal(code, 2)
+  t.equal(stdout, '')
+  t.match(stderr, `${dir} already holds server.key; nothing was written. Write --force`)
+  t.strictSame(await readdir(dir), ['server.key'])
+  t.equal(await readFile(join(dir, 'server.key'), 'utf8'), 'precious')
+})
+
+t.test('with --force the server certificate is replaced and the authority is kept', async t => {
+  const dir = createDirectory(t)
+  await run('init', '--host', 'old.example', '--dir', dir)
+  const before = await readFile(join(dir, 'ca.crt'), 'utf8')
+  const { code, stdout } = await run('init', '--host', 'new.example', '--dir', dir, '--force')
+  t.equal(code, 0)
+  t.match(stdout, 'kept')
+  t.equal(await readFile(join(dir, 'ca.crt'), 'utf8'), before)
+  const server = await readCertificate(join(dir, 'server.crt'))
+  t.ok(server.verify(new X509Certificate(before).publicKey))
+  t.ok(server.checkHost('new.example'))
+  t.notOk(server.checkHost('old.example'))
+  t.equal(await readMode(join(dir, 'server.key')), 0o600)
+  t.strictSame((await readdir(dir)).sort(), ['ca.crt', 'ca.key', 'server.crt', 'server.key'], 'nothing temporary is left')
+})
+
+t.test('half an authority is not taken for none', async t => {
+  const dir = createDirectory(t)
+  await run('init', '--host', 'gateway.example', '--dir', dir)
+  const before = await readFile(join(dir, 'server.crt'), 'utf8')
+  await rm(join(dir, 'ca.key'))
+  const { code, stderr } = await run('init', '--host', 'gateway.example', '--dir', dir, '--force')
+  t.equal(code, 2)
+  t.match(stderr, 'holds ca.crt without ca.key; bring ca.key back')
+  t.equal(await readFile(join(dir, 'server.crt'), 'utf8'), before)
+})
+
+t.test('an authority that cannot sign any more is named, with what to do', async t => {
+  const now = new Date()
+  const good = await issueAuthority({ commonName: 'good', validDays: 10, now })
+  const old = await issueAuthority({ commonName: 'old', validDays: 10, now: new Date(now.getTime() - 11 * 86_400_000) })
+  const leaf = await issueServerCertificate({ authority: good, hosts: ['a.example'], validDays: 1, now })
+  const table = [
+    [old.certificatePem, old.keyPem, 'ended on'],
+    [good.certificatePem, old.keyPem, 'is not the key of the certificate'],
+    [leaf.certificatePem, leaf.keyPem, "is no authority's certificate"],
+    ['no certificate', good.keyPem, "is no authority's certificate"],
+    [good.certificatePem, 'no key', 'not a certificate and an unencrypted private key'],
+  ] as const
+  for (const [certificate, key, message] of table) {
+    const dir = t.testdir({ 'ca.crt': certificate, 'ca.key': key })
+    const { code, stderr } = await run('init', '--host', 'gateway.example', '--dir', dir, '--force')
+    t.equal(code, 2, message)
+    t.match(stderr, message)
+    t.match(stderr, /move (ca\.crt and ca\.key|both) away/)
+    t.strictSame((await readdir(dir)).sort(), ['ca.crt', 'ca.key'])
+  }
+})
+
+t.test('a place that cannot be written is a message, not a crash', async t => {
+  const dir = t.testdir({ file: 'not a directory' })
+  for (const place of [join(dir, 'file'), join(dir, 'file', 'certs'), '/sys/acr-egress-certs']) {
+    const { code, stdout, stderr } = await run('init', '--host', 'gateway.example', '--dir', place)
+    t.equal(code, 2, place)
+    t.equal(stdout, '')
+    t.match(stderr, /^acr-egress certs: .+choose another --dir\n$/)
+  }
+})
+
+t.test('a directory with unusual letters is quoted in the configuration', async t => {
+  const dir = join(t.testdir(), 'my certs: "x" #1')
+  const { stdout } = await run('init', '--host', 'gateway.example', '--dir', dir)
+  const block = /^listen:\n( .*\n)+/m.exec(stdout)?.[0] ?? ''
+  t.match(parseDocument(block).toJS(), { listen: { tls: { keyFile: join(dir, 'server.key') } } })
+})
+
+t.test('wrong words are usage errors that say what to write', async t => {
+  const dir = createDirectory(t)
+  const table: ReadonlyArray<readonly [readonly string[], string]> = [
+    [[], 'certs: say what to do; write acr-egress certs init --host NAME'],
+    [['inti', '--host', 'a.example'], 'certs inti: no such action; did you mean init?'],
+    [['init'], '--host is missing; write --host NAME'],
+    [['init', 'a.example'], 'a.example is too much; write each name as --host NAME'],
+    [['init', '--host', 'https://a.example'], 'without scheme'],
+    [['init', '--host', 'a.example:443'], 'neither a DNS name nor an IP address'],
+    [['init', '--host', 'a.example', '--days', '0'], '--days 0: write a whole number from 1 to 3650'],
+    [['init', '--host', 'a.example', '--days', '1.5'], '--days 1.5: write'],
+    [['init', '--host', 'a.example', '--days', '3651'], '--days 3651: write'],
+    [['init', '--hots', 'a.example'], '--hots: no such flag; did you mean --host?'],
+  ]
+  for (const [argv, message] of table) {
+    const error: unknown = await run(...argv, '--dir', dir).catch((error: unknown) => error)
+    t.ok(error instanceof UsageError, argv.join(' '))
+    t.match((error as Error).message, message)
+  }
+  await t.rejects(stat(dir), { code: 'ENOENT' }, 'nothing was written')
+})
+
+t.test('the help names every flag', async t => {
+  for (const flag of ['--host', '--dir', '--days', '--force']) t.match(certsCommand.help, flag)
+})

@@ -1,0 +1,107 @@
+import { chmod, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { UsageError } from '../../../src/cli/args.ts'
+import { checkCommand } from '../../../src/cli/check.ts'
+import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
+
+const folder = t.testdir({
+  'good.yaml': `registries:
+  - loginServer: contoso.azurecr.io
+    regions: [eastus]
+    storage: any
+extraHosts: [packages.example.com]
+dns: {servers: [10.0.0.53, '[fd00::53]:5353'], hosts: {contoso.azurecr.io: [10.0.0.5]}}
+`,
+  'bad.yaml': 'registries: [{loginServer: contoso, regions: []}]\n',
+  'tls.yaml': 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\nlisten: {tls: {certFile: tls.crt, keyFile: tls.key}}\n',
+})
+
+async function run (...argv: string[]): Promise<{ code: number, stdout: string, stderr: string }> {
+  const written = { stdout: '', stderr: '' }
+  const { signal } = new AbortController()
+  const code = await checkCommand.run(argv, {
+    stdout: { write: (text) => { written.stdout += text } },
+    stderr: { write: (text) => { written.stderr += text } },
+    interrupted: signal,
+    insisted: signal,
+  })
+  return { code, ...written }
+}
+
+t.test('a good configuration is printed as the allowlist that it makes', async (t) => {
+  const { code, stdout, stderr } = await run('--config', join(folder, 'good.yaml'))
+  t.equal(code, 0)
+  t.equal(stdout, `The configuration is good: ${join(folder, 'good.yaml')}
+
+HOST                            PORT  CLASS        REGISTRY            REGION  FROM
+contoso.azurecr.io              443   login        contoso.azurecr.io  -       registries[0].loginServer
+azurecr.io                      443   certificate  -                   -       registries[0].loginServer
+contoso.eastus.data.azurecr.io  443   data         contoso.azurecr.io  eastus  registries[0].regions
+*.blob.core.windows.net         443   storage      contoso.azurecr.io  -       registries[0].storage
+packages.example.com            443   extra        -                   -       extraHosts[0]
+
+clients   127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, ::1/128, fc00::/7, fe80::/10
+listener  0.0.0.0:443, clear text only
+dns       10.0.0.53:53, [fd00::53]:5353; not asked for contoso.azurecr.io
+admin     127.0.0.1:9180
+`)
+  t.match(stderr, /^warning: .*good\.yaml:4:14: registries\[0\]\.storage: opens .*\n$/)
+})
+
+t.test('flags are enough', async (t) => {
+  const { code, stdout, stderr } = await run('--registry', 'contoso.azurecr.io', '--region', 'eastus', '--listen', '[::1]:8443')
+  t.equal(code, 0)
+  t.match(stdout, /^contoso\.eastus\.data\.azurecr\.io +443 +data/m)
+  t.match(stdout, /^listener {2}\[::1\]:8443, clear text only$/m)
+  t.match(stdout, /^dns {7}the system's name servers$/m)
+  t.equal(stderr, '')
+})
+
+t.test('a bad configuration is code 2, with every problem on its own line', async (t) => {
+  const { code, stdout, stderr } = await run('--config', join(folder, 'bad.yaml'))
+  t.equal(code, 2)
+  t.equal(stdout, '')
+  t.match(stderr.split('\n'), [/bad\.yaml:1:28: registries\[0\]\.loginServer: /, /bad\.yaml:1:46: registries\[0\]\.regions: /, ''])
+})
+
+t.test('--json prints one document, good or bad', async (t) => {
+  const good = await run('--json', '--config', join(folder, 'good.yaml'))
+  t.equal(good.code, 0)
+  t.match(JSON.parse(good.stdout), {
+    ok: true,
+    problems: [],
+    warnings: [{ place: { file: join(folder, 'good.yaml'), line: 4, column: 14 }, key: 'registries[0].storage', message: String }],
+    allowlist: [{ host: 'contoso.azurecr.io', port: 443, class: 'login', registry: 'contoso.azurecr.io', region: '', from: 'registries[0].loginServer' }],
+    configuration: { registries: [{ loginServer: 'contoso.azurecr.io', storage: 'any' }], listen: { port: 443, headTimeout: '10s' } },
+  })
+  const bad = await run('--json', '--config', join(folder, 'bad.yaml'))
+  t.equal(bad.code, 2)
+  t.match(JSON.parse(bad.stdout), { ok: false, problems: [{ key: 'registries[0].loginServer' }, {}], allowlist: [], configuration: null })
+  t.match(bad.stderr, /bad\.yaml:1:28: /)
+})
+
+t.test('the certificate is shown by its path and end, and the key never', async (t) => {
+  const now = new Date()
+  const authority = await issueAuthority({ commonName: 'test authority', validDays: 90, now })
+  const { chainPem, keyPem } = await issueServerCertificate({ authority, hosts: ['gateway.example'], validDays: 60, now })
+  await writeFile(join(folder, 'tls.crt'), chainPem)
+  await writeFile(join(folder, 'tls.key'), keyPem)
+  await chmod(join(folder, 'tls.key'), 0o600)
+  const { stdout } = await run('--config', join(folder, 'tls.yaml'))
+  t.match(stdout, /^listener {2}0\.0\.0\.0:443, clear text and TLS with .*tls\.crt \(valid until \d{4}-\d\d-\d\d\)$/m)
+  const json = await run('--config', join(folder, 'tls.yaml'), '--json')
+  t.match(JSON.parse(json.stdout), { configuration: { listen: { tls: { certFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') } } } })
+  const line = keyPem.split('\n')[1] ?? ''
+  t.equal(line.length, 64)
+  t.notOk(json.stdout.includes(line))
+})
+
+t.test('a word is a usage error that says how to name a file', async (t) => {
+  await t.rejects(run('config.yaml'), new UsageError('config.yaml: check takes no words; write --config config.yaml for a file'))
+})
+
+t.test('the help shows each flag and an example', async (t) => {
+  for (const flag of ['config', 'registry', 'region', 'listen', 'admin', 'json']) t.match(checkCommand.help, new RegExp(`^ {2}--${flag} `, 'm'))
+  t.match(checkCommand.help, /^ {2}acr-egress check --registry contoso\.azurecr\.io/m)
+})
