@@ -25,7 +25,8 @@ export interface HeadParser {
  * client goes on talking; the second time is the caller's to ignore.
  */
 export function createHeadParser ({ connect, unusable, broken }: HeadEvents): HeadParser {
-  const server = new HttpServer({ maxHeaderSize: maxHeadBytes, insecureHTTPParser: false })
+  // Node's own refusal of a missing Host would be neither explained nor counted.
+  const server = new HttpServer({ maxHeaderSize: maxHeadBytes, insecureHTTPParser: false, requireHostHeader: false })
   // The listener's one timer a connection covers all of these.
   server.headersTimeout = 0
   server.requestTimeout = 0
@@ -57,9 +58,14 @@ export function createHeadParser ({ connect, unusable, broken }: HeadEvents): He
  * RFC 9110 §9.3.6: a CONNECT has no content, and what follows its head belongs to the tunnel. A client that announces
  * content does not mean that, so there is no telling what its bytes are.
  */
-function findProblem ({ headers, httpVersionMajor }: IncomingMessage): Refusal | undefined {
+function findProblem ({ headers, headersDistinct, httpVersionMajor }: IncomingMessage): Refusal | undefined {
   if (httpVersionMajor !== 1) {
     return refuse('bad_request', 'the gateway speaks HTTP/1.1 and HTTP/1.0', 'Set the client to HTTP/1.1 for its proxy.')
+  }
+  // RFC 9112 §3.2 asks for this. One that is missing leaves nothing open: the target alone is what counts.
+  if ((headersDistinct.host ?? []).length > 1) {
+    return refuse('bad_request', 'the request has more than one Host header',
+      'Send it once, and see that nothing in between adds another.')
   }
   const announcesContent = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
   if (!announcesContent) return undefined

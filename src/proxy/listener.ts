@@ -1,10 +1,10 @@
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import { parseAddress, unmapAddress } from '../net/address.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
 import { createHeadParser } from './head-parser.ts'
+import { createTlsFront } from './tls-front.ts'
 import type { Client, ConnectRequest } from './tunnel.ts'
 
 /** A request that cannot become a tunnel: its head is no CONNECT, or there is no whole head. */
@@ -53,8 +53,6 @@ export interface Listener {
 interface Arrival {
   readonly client: Client
   readonly socket: Socket
-  /** Names the connection by its two ends, which a TLS stream over it has too. */
-  readonly key: string
   /** Set once an answer in HTTP would be understood: some clear text has come, or TLS is up. */
   stream?: Duplex
   readonly timer: NodeJS.Timeout
@@ -71,9 +69,14 @@ export function createListener (options: ListenerOptions): Listener {
   const sockets = new Set<Socket>()
   /** By socket, and by the TLS stream over it. */
   const arrivals = new Map<Duplex, Arrival>()
-  /** Those whose TLS handshake is under way, by key: Node does not tell which socket a new TLS stream is over. */
-  const handshakes = new Map<string, Arrival>()
-  const tls = options.tls === undefined ? undefined : createTlsServer(options.tls, headTimeoutMs)
+  const tls = options.tls === undefined
+    ? undefined
+    : createTlsFront({
+      ...options.tls,
+      handshakeTimeoutMs: headTimeoutMs,
+      onSecure: (stream, socket) => readHead(socket, stream),
+      onFailed: events.handshakeFailed,
+    })
   const server = new NetServer({
     allowHalfOpen: true,
     noDelay: true,
@@ -104,7 +107,6 @@ export function createListener (options: ListenerOptions): Listener {
     const arrival: Arrival = {
       client: { address: unmapAddress(address), port: socket.remotePort },
       socket,
-      key: connectionKey(socket),
       timer: setTimeout(() => expire(arrival), headTimeoutMs),
     }
     sockets.add(socket)
@@ -128,32 +130,22 @@ export function createListener (options: ListenerOptions): Listener {
       return
     }
     socket.unshift(bytes)
-    const isTls = bytes[0] === tlsHandshake
-    if (isTls && tls !== undefined) {
-      handshakes.set(arrival.key, arrival)
-      tls.emit('connection', socket)
-      return
-    }
-    arrival.stream = socket
-    if (!isTls) heads.read(socket)
+    if (bytes[0] !== tlsHandshake) readHead(socket, socket)
+    else if (tls !== undefined) tls.shakeHands(socket)
     else if (claim(socket) !== undefined) onUnusable({ ...endOf(arrival, socket), target: '', refusal: refuseTls() })
   }
 
-  tls?.on('secureConnection', (stream: TLSSocket) => {
-    const arrival = handshakes.get(connectionKey(stream))
+  /** From here on the client understands an answer in HTTP. */
+  function readHead (socket: Socket, stream: Duplex): void {
+    const arrival = arrivals.get(socket)
     if (arrival === undefined) {
       stream.destroy()
       return
     }
     arrival.stream = stream
     arrivals.set(stream, arrival)
-    stream.on('error', () => {})
     heads.read(stream)
-  })
-  tls?.on('tlsClientError', (_error, stream: TLSSocket) => {
-    events.handshakeFailed()
-    stream.destroy()
-  })
+  }
 
   /** Takes a connection out of the listener's hands; only the first who asks gets it. */
   function claim (stream: Duplex): Arrival | undefined {
@@ -164,7 +156,6 @@ export function createListener (options: ListenerOptions): Listener {
 
   function forget (arrival: Arrival): void {
     clearTimeout(arrival.timer)
-    handshakes.delete(arrival.key)
     arrivals.delete(arrival.socket)
     if (arrival.stream !== undefined) arrivals.delete(arrival.stream)
   }
@@ -198,21 +189,6 @@ export function createListener (options: ListenerOptions): Listener {
       for (const socket of sockets) socket.destroy()
     },
   }
-}
-
-/** TLS 1.2 and 1.3 on sockets that the listener hands it; it never listens itself. */
-function createTlsServer ({ certificatePem, keyPem }: NonNullable<ListenerOptions['tls']>, timeoutMs: number): TlsServer {
-  return new TlsServer({
-    cert: certificatePem,
-    key: keyPem,
-    minVersion: 'TLSv1.2',
-    ALPNProtocols: ['http/1.1'],
-    handshakeTimeout: timeoutMs,
-  })
-}
-
-function connectionKey ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
 function endOf ({ client, socket }: Arrival, stream: Duplex): { client: Client, end: RelayEnd } {

@@ -1,0 +1,63 @@
+import type { Socket } from 'node:net'
+import { type TLSSocket, Server as TlsServer } from 'node:tls'
+
+export interface TlsFrontOptions {
+  readonly certificatePem: string
+  readonly keyPem: string
+  /** For one handshake, in milliseconds. */
+  readonly handshakeTimeoutMs: number
+  /** A handshake is done: HTTP is read from `stream` now. Closing `stream` closes `socket`. */
+  readonly onSecure: (stream: TLSSocket, socket: Socket) => void
+  /** A handshake failed; the socket is destroyed. */
+  readonly onFailed: () => void
+}
+
+/** The gateway's side of TLS with clients, for `https://` proxy URLs. */
+export interface TlsFront {
+  /** Takes over a socket whose first bytes, put back, are those of a handshake. */
+  shakeHands (socket: Socket): void
+}
+
+/** TLS 1.2 and 1.3 over sockets it is handed; a server of Node's that never listens. */
+export function createTlsFront (options: TlsFrontOptions): TlsFront {
+  const { certificatePem, keyPem, handshakeTimeoutMs, onSecure, onFailed } = options
+  /** Node does not tell which socket a new TLS stream is over; the two ends of the connection do. */
+  const underway = new Map<string, Socket>()
+  const server = new TlsServer({
+    cert: certificatePem,
+    key: keyPem,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: handshakeTimeoutMs,
+  })
+
+  server.on('secureConnection', (stream) => {
+    const key = connectionKey(stream)
+    const socket = underway.get(key)
+    underway.delete(key)
+    if (socket === undefined) {
+      // Closed by its owner at the very moment that it was ready.
+      stream.destroy()
+      return
+    }
+    stream.on('error', () => {})
+    onSecure(stream, socket)
+  })
+  server.on('tlsClientError', (_error, stream) => {
+    stream.destroy()
+    onFailed()
+  })
+
+  return {
+    shakeHands (socket) {
+      const key = connectionKey(socket)
+      underway.set(key, socket)
+      socket.once('close', () => underway.delete(key))
+      server.emit('connection', socket)
+    },
+  }
+}
+
+function connectionKey ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}
