@@ -26,14 +26,12 @@ const maxLength = 512
  */
 export function parseAuthority (text: string): ParsedAuthority {
   if (text.length > maxLength) return malformed
-  const colon = text.lastIndexOf(':')
-  if (colon === -1) return isAddressLike(text) ? ipLiteral : malformed
-  const hostText = text.slice(0, colon)
-  const port = parsePort(text.slice(colon + 1))
-  if (isAddressLike(hostText)) return ipLiteral
-  if (port === undefined) return isAddressLike(text) ? ipLiteral : malformed
+  const [, hostText = '', portText = ''] = /^(.*):([^:]*)$/s.exec(text) ?? []
+  // The last colon of a bare IPv6 address is its own.
+  if (isAddressLike(text) || isAddressLike(hostText)) return ipLiteral
   const host = canonicalHostName(hostText)
-  return host === undefined ? malformed : { ok: true, authority: { host, port } }
+  const port = parsePort(portText)
+  return host === undefined || port === undefined ? malformed : { ok: true, authority: { host, port } }
 }
 
 const malformed: ParsedAuthority = { ok: false, problem: 'malformed' }

@@ -52,8 +52,7 @@ export async function explainTarget (policy: Policy, asked: string, lookup: Expl
     allow: verdict.allow,
     ground: verdict.allow ? verdict.ground : verdict.refusal.detail,
   }))
-  const denied = judged.every((one) => !one.decision.allow) ? judged[0]?.decision : undefined
-  return denied?.allow === false
-    ? { ...known, allow: false, refusal: denied.refusal, addresses }
-    : { ...known, allow: true, addresses }
+  if (addresses.some(({ allow }) => allow)) return { ...known, allow: true, addresses }
+  const denied = judged[0]?.decision
+  return { ...known, allow: false, ...denied?.allow === false ? { refusal: denied.refusal } : {}, addresses }
 }

@@ -3,24 +3,23 @@ import type { LoginServer } from '../acr/login-server.ts'
 import { type HostName, parentName } from '../net/host-name.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 
-/** What is needed to tell a person why a name is not let through. */
-export interface HostRefusalContext {
-  readonly loginServers: readonly LoginServer[]
-  readonly clouds: readonly Cloud[]
-}
-
 /**
  * The refusal for a name that no rule lets through. It only explains: a name that is nearly right is refused under
  * the reason that says what is missing, but refused it is.
  */
-export function refuseHost (host: HostName, context: HostRefusalContext): Refusal {
-  return refuseStorage(host, context) ?? refuseOwnEndpoint(host, context) ?? refuseStranger(host, context)
+export function refuseHost (host: HostName, loginServers: readonly LoginServer[]): Refusal {
+  return refuseStorage(host, loginServers) ??
+    refuseOwnEndpoint(host, loginServers) ??
+    refuseStranger(host, loginServers)
 }
 
-function refuseStorage (host: HostName, { clouds, loginServers }: HostRefusalContext): Refusal | undefined {
+/** Blob storage of a cloud that a configured registry is in. */
+function refuseStorage (host: HostName, loginServers: readonly LoginServer[]): Refusal | undefined {
   const parent = parentName(host)
-  if (!clouds.some(({ blobSuffix }) => blobSuffix === parent)) return undefined
-  const name = loginServers[0]?.label ?? 'NAME'
+  const loginServer = loginServers.find(({ cloud }) => cloud.blobSuffix === parent)
+  if (loginServer === undefined) return undefined
+  // The name that az knows a registry by has no hash.
+  const name = loginServer.label.replace(/-.*$/, '')
   return refuse('storage_not_enabled',
     `${host} is blob storage, and the registry's storage setting does not let it through`,
     `Turn on dedicated data endpoints (az acr update --name ${name} --data-endpoint-enabled) and list the registry's ` +
@@ -28,7 +27,7 @@ function refuseStorage (host: HostName, { clouds, loginServers }: HostRefusalCon
 }
 
 /** A data or regional endpoint of a configured registry that is missing only a region or a switch. */
-function refuseOwnEndpoint (host: HostName, { loginServers }: HostRefusalContext): Refusal | undefined {
+function refuseOwnEndpoint (host: HostName, loginServers: readonly LoginServer[]): Refusal | undefined {
   for (const { label, cloud, host: loginHost } of loginServers) {
     const [, region, kind] = splitEndpoint(host, label, cloud) ?? []
     if (region === undefined) continue
@@ -51,7 +50,7 @@ function splitEndpoint (host: HostName, label: string, cloud: Cloud): readonly s
   return /^\.([a-z0-9]+)\.(data|geo)\.$/.exec(middle) ?? undefined
 }
 
-function refuseStranger (host: HostName, { loginServers }: HostRefusalContext): Refusal {
+function refuseStranger (host: HostName, loginServers: readonly LoginServer[]): Refusal {
   const first = loginServers[0]?.host ?? 'any configured registry'
   const others = loginServers.length - 1
   const registries = others < 1 ? first : `${first} or the ${others === 1 ? '' : `${others} `}other registr${others === 1 ? 'y' : 'ies'}`

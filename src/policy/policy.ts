@@ -1,12 +1,11 @@
-import { clouds } from '../acr/clouds.ts'
 import type { Address } from '../net/address.ts'
 import { type Authority, parseAuthority } from '../net/authority.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { createCidrSet } from '../net/cidr-set.ts'
 import { type HostName, parentName } from '../net/host-name.ts'
-import { describeSpecialPurpose } from '../net/special-purpose.ts'
+import { type SpecialPurpose, findSpecialPurpose } from '../net/special-purpose.ts'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
-import { type HostRefusalContext, refuseHost } from './near-miss.ts'
+import { refuseHost } from './near-miss.ts'
 import { type Rule, type RuleSources, listRules } from './rule.ts'
 
 /** Whether a target may be reached; a value with its ground either way. */
@@ -52,10 +51,7 @@ export function createPolicy (sources: PolicySources): Policy {
   const wildcard = new Map<HostName, Rule>()
   for (const rule of rules) (rule.wildcard ? wildcard : exact).set(rule.host, rule)
   const clients = createCidrSet(sources.clients)
-  const context: HostRefusalContext = {
-    loginServers: sources.registries.map(({ loginServer }) => loginServer),
-    clouds,
-  }
+  const loginServers = sources.registries.map(({ loginServer }) => loginServer)
 
   function findRule (host: HostName): Rule | undefined {
     const parent = parentName(host)
@@ -72,13 +68,13 @@ export function createPolicy (sources: PolicySources): Policy {
       if (!parsed.ok) return deny(parsed.problem === 'ip_literal' ? refuseIpLiteral() : refuseMalformed())
       const { authority } = parsed
       const rule = findRule(authority.host)
-      if (rule === undefined) return { ...deny(refuseHost(authority.host, context)), authority }
+      if (rule === undefined) return { ...deny(refuseHost(authority.host, loginServers)), authority }
       if (authority.port !== registryPort) return { ...deny(refusePort(authority)), authority }
       return { allow: true, authority, rule }
     },
 
     decideAddress (rule, address) {
-      const purpose = describeSpecialPurpose(address)
+      const purpose = findSpecialPurpose(address)
       if (purpose === undefined) return { allow: true, ground: 'public address' }
       const block = rule.privateEndpoints.find(address)
       if (block !== undefined) return { allow: true, ground: `in privateEndpoints ${block.text}` }
@@ -111,10 +107,11 @@ function refusePort ({ host, port }: Authority): Refusal {
     'Drop the port from the image reference.')
 }
 
-function refuseAddress (rule: Rule, address: Address, purpose: string): Refusal {
-  const hint = rule.source.startsWith('registries[')
+function refuseAddress (rule: Rule, address: Address, { what, mayHoldPrivateEndpoint }: SpecialPurpose): Refusal {
+  // Names that belong to no single registry have no private endpoints.
+  const hint = rule.registry !== '' && mayHoldPrivateEndpoint
     ? `If this is the registry's private endpoint, add its address to ${rule.source.replace(/\..*$/, '')}.privateEndpoints; ` +
       'otherwise look at what answers the gateway\'s DNS questions.'
     : 'Look at what answers the gateway\'s DNS questions.'
-  return refuse('address_prohibited', `the name resolves to ${address.text}, ${purpose}`, hint)
+  return refuse('address_prohibited', `the name resolves to ${address.text}, ${what}`, hint)
 }

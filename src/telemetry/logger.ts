@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
 
-/** JSON lines on standard output: `time`, `level` as a word, and `event` first of all. */
+/** JSON lines, on standard output unless told: `level` as a word, `time` in ISO form, and the `event`. */
 export function createLogger (level: string, destination?: DestinationStream): Logger {
   const options = {
     level,

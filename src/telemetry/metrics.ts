@@ -62,15 +62,6 @@ interface Traffic {
   fromUpstream: number
 }
 
-/** What all tunnels with the same labels have carried: those that ended in sums, those that run by reference. */
-interface Traffic {
-  readonly labels: TunnelLabels
-  readonly running: Set<LiveBytes>
-  tunnels: number
-  fromClient: number
-  fromUpstream: number
-}
-
 /** Builds the series in a registry of their own; nothing is registered anywhere else. */
 export function createMetrics (options: MetricsOptions): Metrics {
   const registry = new Registry()

@@ -76,6 +76,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
   function open (client: string, askedTarget: string): TunnelRecord {
     const startedAt = now()
     let establishedAt = startedAt
+    let closedAt = startedAt
     let bytes: LiveBytes | undefined
     let countEnd: ReturnType<Metrics['tunnelOpened']> | undefined
     let isOpen = true
@@ -103,14 +104,11 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
       },
 
       ended (outcome: string): void {
-        if (!close()) return
-        const durationMs = now() - establishedAt
-        countEnd?.({ outcome, durationSeconds: durationMs / 1000 })
-        logger.info({ ...story(), durationMs, end: outcome }, 'tunnel_ended')
+        if (close(outcome)) logger.info({ ...story(), end: outcome }, 'tunnel_ended')
       },
 
       refused (refusal: Refusal, cause?: unknown): void {
-        if (!close()) return
+        if (!close(refusal.reason)) return
         keepRefusal(record, refusal)
         const level = refusal.reason === 'internal' ? 'error' : 'warn'
         const fields = { ...story(), reason: refusal.reason, detail: refusal.detail }
@@ -118,14 +116,17 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
       },
 
       abandoned (): void {
-        if (close()) logger.info({ ...story(), end: 'client_gone' }, 'tunnel_abandoned')
+        if (close('client_gone')) logger.info({ ...story(), end: 'client_gone' }, 'tunnel_abandoned')
       },
     }
 
-    function close (): boolean {
-      const wasOpen = isOpen
+    /** Whatever closes the record, a tunnel that was open has ended. */
+    function close (outcome: string): boolean {
+      if (!isOpen) return false
       isOpen = false
-      return wasOpen
+      closedAt = now()
+      countEnd?.({ outcome, durationSeconds: (closedAt - establishedAt) / 1000 })
+      return true
     }
 
     function story (): object {
@@ -135,7 +136,8 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
         target: record.target,
         ...record.labels,
         address: record.address,
-        setupMs: bytes === undefined ? now() - startedAt : establishedAt - startedAt,
+        setupMs: (bytes === undefined ? closedAt : establishedAt) - startedAt,
+        durationMs: bytes === undefined ? undefined : closedAt - establishedAt,
         bytesFromClient: bytes?.fromClient,
         bytesFromUpstream: bytes?.fromUpstream,
       }
