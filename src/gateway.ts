@@ -99,12 +99,15 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
   })
   const parts = { version, engine: relayEngine, configuration, policy, names, tunnels, log, metrics }
   const views = createGatewayViews(parts)
-  const admin = createAdminServer({ ...configuration.admin, sources: views.sources, version, logger })
+  // Fastify's own notes are for whoever debugs it.
+  const adminLogger = logger.child({}, { level: 'warn' })
+  const admin = createAdminServer({ ...configuration.admin, sources: views.sources, version, logger: adminLogger })
 
   async function close (): Promise<void> {
     views.setState('draining')
-    proxy.close()
+    // Tunnels first, while they can still be reset: what the listener closes ends like a transfer that is whole.
     tunnels.stopAll()
+    proxy.close()
     names.close()
     await admin.close()
   }

@@ -1,6 +1,6 @@
 import { request as requestPlain, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { request as requestTls } from 'node:https'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 const defaultTimeoutMs = 30_000
@@ -88,7 +88,10 @@ async function connectThrough (options: TunnelOptions, signal: AbortSignal): Pro
 function startConnect ({ proxy, target }: TunnelOptions, signal: AbortSignal): ClientRequest {
   const { host, port, tls, headers } = proxy
   const common = { host, port, method: 'CONNECT', path: target, headers: { ...headers, Host: target }, agent: false, signal } as const
-  return tls === undefined ? requestPlain(common) : requestTls({ ...common, ...tls })
+  if (tls === undefined) return requestPlain(common)
+  // Else Node takes the name to expect from the Host header, which is the target's. An address has no server name.
+  const servername = isIP(host) === 0 ? host : ''
+  return requestTls({ ...common, servername, ...tls })
 }
 
 async function readRefusal (

@@ -33,6 +33,8 @@ export function createHeadParser ({ connect, unusable, broken }: HeadEvents): He
   server.keepAliveTimeout = 0
 
   function refuseMethod (request: IncomingMessage): void {
+    // Content that nobody reads would hold up the reading of the whole connection.
+    request.resume()
     unusable(request.socket, request.url ?? '', describeMethod(request))
   }
 

@@ -1,6 +1,6 @@
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { parseAddress, unmapAddress } from '../net/address.ts'
+import { type Address, parseAddress, unmapAddress } from '../net/address.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
 import { createHeadParser } from './head-parser.ts'
@@ -89,6 +89,8 @@ export function createListener (options: ListenerOptions): Listener {
     connect (stream, target, early) {
       const arrival = claim(stream)
       if (arrival !== undefined) onConnect({ ...endOf(arrival, stream), target, early })
+      // Already refused; Node stops reading at a CONNECT, and the rest must still be thrown away.
+      else stream.resume()
     },
     unusable (stream, target, refusal) {
       const arrival = claim(stream)
@@ -98,14 +100,14 @@ export function createListener (options: ListenerOptions): Listener {
   })
 
   function accept (socket: Socket): void {
-    const address = parseAddress(socket.remoteAddress ?? '')
+    const address = parsePeer(socket.remoteAddress ?? '')
     if (address === undefined || socket.remotePort === undefined) {
       // Gone before it was looked at.
       socket.destroy()
       return
     }
     const arrival: Arrival = {
-      client: { address: unmapAddress(address), port: socket.remotePort },
+      client: { address, port: socket.remotePort },
       socket,
       timer: setTimeout(() => expire(arrival), headTimeoutMs),
     }
@@ -189,6 +191,15 @@ export function createListener (options: ListenerOptions): Listener {
       for (const socket of sockets) socket.destroy()
     },
   }
+}
+
+/**
+ * The address of a peer as Node gives it: IPv4 as IPv4, also on a socket for both families, and a link-local address
+ * without the zone behind it, which only says by which of the gateway's own interfaces it came.
+ */
+export function parsePeer (text: string): Address | undefined {
+  const address = parseAddress(text.replace(/%.*$/, ''))
+  return address === undefined ? undefined : unmapAddress(address)
 }
 
 function endOf ({ client, socket }: Arrival, stream: Duplex): { client: Client, end: RelayEnd } {

@@ -41,6 +41,7 @@ export function createTlsFront (options: TlsFrontOptions): TlsFront {
       return
     }
     stream.on('error', () => {})
+    stream.allowHalfOpen = true
     onSecure(stream, socket)
   })
   server.on('tlsClientError', (_error, stream) => {
@@ -53,6 +54,8 @@ export function createTlsFront (options: TlsFrontOptions): TlsFront {
       const key = connectionKey(socket)
       underway.set(key, socket)
       socket.once('close', () => underway.delete(key))
+      // The stream begins with what its socket has: who ends within the handshake will never finish it.
+      socket.allowHalfOpen = false
       server.emit('connection', socket)
     },
   }
