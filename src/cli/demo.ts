@@ -44,6 +44,10 @@ export const demoCommand: Command = {
       } finally {
         await lab.close()
       }
+    } catch (error) {
+      if (!terminal.interrupted.aborted) throw error
+      terminal.stderr.write('Interrupted before the end; nothing is left running.\n')
+      return exitCode.denied
     } finally {
       await rm(folder, { recursive: true })
     }
@@ -147,6 +151,7 @@ async function showPull ({ lab, proxy, terminal }: Demo): Promise<boolean> {
     return true
   } catch (error) {
     progress.end()
+    interrupted.throwIfAborted()
     stderr.write(`The pull failed: ${error instanceof Error ? error.message : String(error)}\n`)
     return false
   }

@@ -38,12 +38,15 @@ export const explainCommand: Command = {
       return exitCode.usage
     }
     const names = createConfiguredNames(loaded.configuration)
+    // Several silent name servers can take half a minute to be given up.
+    terminal.interrupted.addEventListener('abort', names.close, { once: true })
     try {
       const policy = createConfiguredPolicy(loaded.configuration)
       const explanation = await explainTarget(policy, target, (host) => lookupForExplanation(names, host))
       stdout.write(given.has('json') ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation))
       return explanation.allow ? exitCode.ok : exitCode.denied
     } finally {
+      terminal.interrupted.removeEventListener('abort', names.close)
       names.close()
     }
   },

@@ -62,5 +62,5 @@ export function formatBytes (bytes: number): string {
     value /= 1000
     unit++
   }
-  return `${value >= 100 || unit === 0 ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
+  return `${value >= 99.5 || unit === 0 ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
 }

@@ -42,7 +42,8 @@ export const serveCommand: Command = {
     keepYoungSpaceSmall()
     const logger = createLogger(configuration.log.level)
     logger.info({ source: loaded.source }, 'configuration_loaded')
-    const [inherited] = listInheritedSockets(process.env, process.pid)
+    const [inherited, ...more] = listInheritedSockets(process.env, process.pid)
+    if (more.length > 0) terminal.stderr.write(describeMoreSockets(more.length))
     const gateway = createGateway({
       configuration,
       logger,
@@ -76,26 +77,49 @@ function describeStart ({ registries }: Configuration, proxy: string, admin: str
   return `Serving ${names} on ${proxy}; status page at http://${admin}/\n`
 }
 
+function describeMoreSockets (count: number): string {
+  return `warning: only the first socket of the socket unit is served, and ${count} more would leave clients waiting. ` +
+    'Keep one ListenStream=; [::]:443 with BindIPv6Only=both serves IPv4 and IPv6\n'
+}
+
 /** What to do about a port that cannot be had; by the system's code. */
 function describeStartError ({ listener, address, port, code }: StartError): string {
   const where = formatSocketAddress(address, port)
-  const flag = listener === 'proxy' ? '--listen' : '--admin'
+  const isProxy = listener === 'proxy'
+  const flag = isProxy ? '--listen' : '--admin'
+  const other = `${flag} ${formatSocketAddress(address, choosePort(port))}`
   switch (code) {
     case 'EADDRINUSE':
       return `${where} is taken by another program. See which with: ss -ltnp 'sport = :${port}'\n` +
-        `Stop it, or choose another port: ${flag} ${formatSocketAddress(address, port + 8000)}\n`
+        `Stop it, or choose another port: ${other}\n`
     case 'EACCES':
     case 'EPERM':
       return `${where} is not for this user: ports below 1024 need a privilege. One of these helps:\n` +
-        '  - let systemd open the port: systemd/acr-egress.socket\n' +
+        (isProxy ? '  - let systemd open the port: systemd/acr-egress.socket\n' : '') +
         '  - give the service CAP_NET_BIND_SERVICE (AmbientCapabilities= in its unit)\n' +
-        `  - choose another port: ${flag} ${formatSocketAddress(address, port + 8000)}\n`
+        `  - choose another port: ${other}\n`
     case 'EADDRNOTAVAIL':
       return `${where} cannot be used: this machine does not have the address ${address}.\n` +
-        `See its addresses with: ip address. Use one of them, or all: ${flag} 0.0.0.0:${port}\n`
+        `See its addresses with: ip address. Use one of them, or ${isProxy ? 'all' : 'loopback'}: ` +
+        `${flag} ${formatSocketAddress(isProxy ? allAddresses(address) : loopbackAddress(address), port)}\n`
     default:
       return `${where} cannot be listened on (${code}). Choose another address or port: ${flag} ADDRESS:PORT\n`
   }
+}
+
+/** A port that needs no privilege and reminds of the one that cannot be had. */
+function choosePort (port: number): number {
+  return port + 8000 > 65_535 ? port - 8000 : port + 8000
+}
+
+/** For clients, who are elsewhere. */
+function allAddresses (address: string): string {
+  return address.includes(':') ? '::' : '0.0.0.0'
+}
+
+/** For the admin listener, which asks for no password. */
+function loopbackAddress (address: string): string {
+  return address.includes(':') ? '::1' : '127.0.0.1'
 }
 
 async function onceAborted (signal: AbortSignal): Promise<void> {

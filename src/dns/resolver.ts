@@ -38,7 +38,10 @@ export interface ResolverOptions {
 // One lost datagram must not fail a pull; a third try would only eat into the time there is for the connection.
 const triesPerServer = 2
 
-/** A resolver on c-ares (`node:dns`), which asks the servers in order and changes to TCP when an answer is cut. */
+/**
+ * A resolver on c-ares (`node:dns`), which changes to TCP when an answer is cut, and asks the next server when one is
+ * silent or not there; a bad answer, SERVFAIL too, is an answer.
+ */
 export function createResolver ({ servers, timeoutMs }: ResolverOptions): Resolver {
   const resolver = new CaresResolver({ timeout: timeoutMs, tries: triesPerServer })
   if (servers !== undefined) resolver.setServers(servers)

@@ -38,15 +38,21 @@ export function startStreamRelay ({ client, upstream, early, idleTimeoutMs }: Re
       source.stream.resume()
     })
     // It may have ended before there was a tunnel: a client that only sends, an upstream that hangs up at once.
-    if (source.stream.readableEnded) sink.stream.end()
-    else source.stream.once('end', () => sink.stream.end())
+    if (source.stream.readableEnded) passEnd(source, sink)
+    else source.stream.once('end', () => passEnd(source, sink))
     source.stream.resume()
+  }
+
+  /** Passes on a FIN, once it is known to be one. */
+  function passEnd (source: RelayEnd, sink: RelayEnd): void {
+    probe(source)
+    setImmediate(() => { if (readErrorCode(source) !== 'ECONNRESET') sink.stream.end() })
   }
 
   /** Follows the life of one end; `other` learns how it died. */
   function watch (end: RelayEnd, other: RelayEnd, resetOutcome: RelayOutcome): void {
     function closed (): void {
-      if (!end.stream.readableEnded) {
+      if (!hadEnded(end)) {
         reset(resetOutcome)
       } else if (!end.stream.writableFinished) {
         // It has said all it had to say and takes no more: what the other end still sends is for nobody, but what it
@@ -54,6 +60,8 @@ export function startStreamRelay ({ client, upstream, early, idleTimeoutMs }: Re
         outcome ??= resetOutcome
         discard(other)
         lingerTimer ??= setTimeout(() => reset(resetOutcome), lingerMs)
+        // With its FIN bytes may have been lost: the other end gets none, and is done when it says so.
+        if (!end.stream.readableEnded) other.stream.once('end', () => reset(resetOutcome))
       }
       if (--openEnds > 0) return
       clearTimeout(idleTimer)
@@ -84,10 +92,39 @@ export function startStreamRelay ({ client, upstream, early, idleTimeoutMs }: Re
   }
 }
 
-/** Sends RST (RFC 9293 §3.5.2), so that the peer cannot take a broken-off transfer for a whole one. */
+/**
+ * Sends RST (RFC 9293 §3.5.2), so that the peer cannot take a broken-off transfer for a whole one. TLS closes with the
+ * socket below it; destroying both by hand makes Node 20 crash.
+ */
 function resetEnd ({ stream, socket }: RelayEnd): void {
-  if (!socket.destroyed) socket.resetAndDestroy()
-  stream.destroy()
+  if (socket.destroyed) return
+  // All bytes are out, and FIN is on its way: libuv refuses a reset now, and Node would never close the socket.
+  const isFinishing = stream.writableEnded && !stream.writableFinished && stream.writableLength === 0
+  if (isFinishing) stream.destroy()
+  else socket.resetAndDestroy()
+}
+
+/**
+ * Makes a reset show itself: libuv takes one that comes close behind data for FIN (POLLHUP after a short read). Writing
+ * nothing to such a socket fails, and so does what is still to be written.
+ */
+function probe ({ stream, socket }: RelayEnd): void {
+  if (stream.writable && stream.writableLength === 0) socket.write('')
+}
+
+/**
+ * Whether an end that is closed had sent FIN. A reset behind a FIN has a code of its own, EPIPE; a write may meet it
+ * before the FIN is read.
+ */
+function hadEnded (end: RelayEnd): boolean {
+  const code = readErrorCode(end)
+  return code === 'EPIPE' || (end.stream.readableEnded && code !== 'ECONNRESET')
+}
+
+/** The system's code of the error that an end was closed by. */
+function readErrorCode ({ stream, socket }: RelayEnd): unknown {
+  const error = stream.errored ?? socket.errored
+  return error !== null && 'code' in error ? error.code : undefined
 }
 
 /** Throws away what an end sends from now on. */

@@ -1,0 +1,313 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { startNameServer } from '../../src/lab/name-server.ts'
+import { openTunnel } from '../../src/lab/tunnel-client.ts'
+import { type Result, type Running, runCommand, startCommand } from '../support/command-run.ts'
+import { type LogLine, builtCommand } from '../support/daemon.ts'
+import { readBytes, untilClosed } from '../support/stream-watch.ts'
+import { startEchoUpstream } from '../support/upstream.ts'
+
+const commands = ['serve', 'check', 'explain', 'certs', 'demo']
+const registry = ['--registry', 'contoso.azurecr.io', '--region', 'eastus']
+const freePorts = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+const nobody = 65534
+
+/** No command ever shows a person where in the program something was thrown. */
+function findStack ({ stdout, stderr }: Result): string | undefined {
+  return /^ +at .+:\d+:\d+\)?$/m.exec(stdout + stderr)?.[0]
+}
+
+t.test('help and version', async (t) => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  t.strictSame(await runCommand(t, ['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
+  for (const { code, stdout, stderr } of await Promise.all(['--help', '-h', 'help'].map((word) => runCommand(t, [word])))) {
+    t.strictSame([code, stderr], [0, ''])
+    for (const command of commands) t.match(stdout, new RegExp(`^  ${command} +\\S`, 'm'))
+  }
+  const bare = await runCommand(t, [])
+  t.strictSame([bare.code, bare.stdout], [2, ''])
+  t.match(bare.stderr, 'Usage: acr-egress COMMAND')
+  const helps = await Promise.all(commands.map((command) => runCommand(t, [command, '--help'])))
+  for (const [index, { code, stdout, stderr }] of helps.entries()) {
+    const command = String(commands[index])
+    t.strictSame([code, stderr], [0, ''])
+    t.ok(stdout.startsWith(`Usage: acr-egress ${command} `), command)
+    t.ok(stdout.split('\n').every((line) => line.length <= 120), `${command}: no line is too long`)
+  }
+})
+
+t.test('a wrong word is answered with the right one, and the exit code is 2', async (t) => {
+  const table: ReadonlyArray<readonly [argv: readonly string[], stderr: string]> = [
+    [['serv'], '"serv": no such command; did you mean acr-egress serve?\nSee acr-egress --help\n'],
+    [['fly'], '"fly": no such command\nSee acr-egress --help\n'],
+    [['\u001b[2J'], '"\\u001b[2J": no such command\nSee acr-egress --help\n'],
+    [['serve', '--lisen', '1:2'], '--lisen: no such flag; did you mean --listen?\nSee acr-egress serve --help\n'],
+    [['check', '--jsno'], '--jsno: no such flag; did you mean --json?\nSee acr-egress check --help\n'],
+    [['explain'], 'See acr-egress explain --help\n'],
+    [['demo', '--stay=yes'], '--stay: takes no value; write --stay alone\nSee acr-egress demo --help\n'],
+    [['serve', '--config'], '--config: needs a value; write --config VALUE\nSee acr-egress serve --help\n'],
+  ]
+  await Promise.all(table.map(async ([argv, stderr]) => {
+    const result = await runCommand(t, argv)
+    t.strictSame([result.code, result.stdout], [2, ''], argv.join(' '))
+    t.ok(result.stderr.endsWith(stderr), result.stderr)
+  }))
+})
+
+t.test('serve without a configuration says what to write', async (t) => {
+  const missing = await runCommand(t, ['serve', '--config', `${t.testdir()}/none.yaml`])
+  t.strictSame([missing.code, missing.stdout], [2, ''])
+  t.match(missing.stderr, 'none.yaml')
+  // Without --config that of the system is read, which this machine may have.
+  const nothing = await runCommand(t, ['serve', '--listen', '127.0.0.1:0'])
+  t.equal(nothing.code, 2)
+  t.match(nothing.stderr, /--registry contoso\.azurecr\.io --region eastus/)
+})
+
+t.test('a port that is taken is told with what to do, and the exit code is 3', async (t) => {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  t.teardown(() => holder.close())
+  const { port } = holder.address() as AddressInfo
+  for (const [flag, other] of [['--listen', '--admin'], ['--admin', '--listen']] as const) {
+    const result = await runCommand(t, ['serve', ...registry, flag, `127.0.0.1:${port}`, other, '127.0.0.1:0'])
+    t.equal(result.code, 3)
+    t.match(result.stderr, `127.0.0.1:${port} is taken by another program`)
+    t.match(result.stderr, `ss -ltnp 'sport = :${port}'`)
+    const advised = new RegExp(`another port: ${flag} 127\\.0\\.0\\.1:(\\d+)\n`).exec(result.stderr)?.[1]
+    t.ok(Number(advised) > 0 && Number(advised) <= 65_535, `${advised} is a port`)
+    t.equal(findStack(result), undefined)
+    t.ok(parseLines(result.stdout).length > 0, 'standard output is JSON lines all the same')
+  }
+})
+
+t.test('a port that needs a privilege is told with three ways to have it', async (t) => {
+  const firstFree = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'))
+  const isRoot = process.getuid?.() === 0
+  const options = isRoot ? { uid: nobody } : {}
+  if (firstFree <= 1) {
+    t.plan(0, 'on this machine every port is free to every user')
+    return
+  }
+  if ((await runCommand(t, ['--version'], options)).code !== 0) {
+    t.plan(0, 'an unprivileged user cannot read the built command')
+    return
+  }
+  const result = await runCommand(t, ['serve', ...registry, '--listen', '127.0.0.1:1', '--admin', '127.0.0.1:0'], options)
+  t.equal(result.code, 3)
+  t.match(result.stderr, '127.0.0.1:1 is not for this user')
+  for (const way of ['CAP_NET_BIND_SERVICE', 'systemd/acr-egress.socket', '--listen 127.0.0.1:8001']) t.match(result.stderr, way)
+  t.equal(findStack(result), undefined)
+})
+
+t.test('an address of another machine is told, and what may be used instead', async (t) => {
+  const table = [
+    ['--listen', '192.0.2.1:8443', '--listen 0.0.0.0:8443'],
+    ['--listen', '[2001:db8::1]:8443', '--listen [::]:8443'],
+    ['--admin', '192.0.2.1:9180', '--admin 127.0.0.1:9180'],
+  ] as const
+  await Promise.all(table.map(async ([flag, address, advice]) => {
+    const other = flag === '--listen' ? '--admin' : '--listen'
+    const result = await runCommand(t, ['serve', ...registry, flag, address, other, '127.0.0.1:0'])
+    t.equal(result.code, 3)
+    t.match(result.stderr, `${address} cannot be used`)
+    t.ok(result.stderr.endsWith(`${advice}\n`), result.stderr)
+    t.equal(findStack(result), undefined)
+  }))
+})
+
+/** A gateway in front of an echo, and where it is. */
+async function startServe (t: Test): Promise<Running & { proxy: { host: string, port: number } }> {
+  const { port } = await startEchoUpstream(t)
+  const configuration = {
+    registries: [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'], privateEndpoints: ['127.0.0.0/8'] }],
+    dns: { hosts: { 'contoso.azurecr.io': [`127.0.0.1:${port}`] } },
+  }
+  const file = `${t.testdir({ 'config.yaml': stringify(configuration) })}/config.yaml`
+  const running = startCommand(t, ['serve', '--config', file, ...freePorts])
+  const line = parseLines(await running.stdoutWith('gateway_started"}\n')).at(-1)
+  const [host = '', proxyPort] = String(line?.['proxy']).split(':')
+  return { ...running, proxy: { host, port: Number(proxyPort) } }
+}
+
+function parseLines (stdout: string): LogLine[] {
+  return stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as LogLine)
+}
+
+t.test('SIGTERM lets an open tunnel end, and then the command ends', async (t) => {
+  const { child, result, proxy, stdoutWith } = await startServe(t)
+  const tunnel = await openTunnel({ proxy, target: 'contoso.azurecr.io:443' })
+  child.kill('SIGTERM')
+  await stdoutWith('gateway_draining')
+  const late = connect(proxy.port, proxy.host)
+  const [error] = await once(late, 'error') as [NodeJS.ErrnoException]
+  t.equal(error.code, 'ECONNREFUSED')
+  tunnel.write('still here')
+  t.equal((await readBytes(tunnel, 10)).toString(), 'still here')
+  t.equal(child.exitCode, null)
+  tunnel.end()
+  const { code, stdout, stderr } = await result
+  t.strictSame([code, stderr], [0, ''])
+  t.match(parseLines(stdout).at(-1), { event: 'gateway_stopped', tunnelsCut: 0 })
+})
+
+t.test('a second SIGTERM ends it at once, and resets what is open', async (t) => {
+  const { child, result, proxy, stdoutWith } = await startServe(t)
+  const tunnel = await openTunnel({ proxy, target: 'contoso.azurecr.io:443' })
+  const broken = once(tunnel, 'error') as Promise<[NodeJS.ErrnoException]>
+  tunnel.resume()
+  child.kill('SIGTERM')
+  await stdoutWith('gateway_draining')
+  child.kill('SIGTERM')
+  const { code, stdout } = await result
+  t.equal((await broken)[0].code, 'ECONNRESET')
+  t.equal(code, 0)
+  t.match(parseLines(stdout).at(-1), { event: 'gateway_stopped', tunnelsCut: 1 })
+})
+
+t.test('Ctrl-C ends an idle gateway with exit code 0, and its log is JSON lines', async (t) => {
+  const { child, result } = await startServe(t)
+  child.kill('SIGINT')
+  const { code, stdout, stderr } = await result
+  t.strictSame([code, stderr], [0, ''])
+  t.strictSame(parseLines(stdout).map(({ event }) => event), [
+    'configuration_loaded', 'gateway_started', 'gateway_draining', 'gateway_stopped',
+  ])
+  for (const line of parseLines(stdout)) t.match(line, { time: /^\d{4}-.+Z$/, level: 'info' })
+})
+
+t.test('explain tells by its exit code', async (t) => {
+  const file = `${t.testdir({
+    'config.yaml': stringify({
+      registries: [{ loginServer: 'contoso.azurecr.io' }],
+      dns: { hosts: { 'contoso.azurecr.io': ['20.1.2.3'] } },
+    }),
+  })}/config.yaml`
+  await Promise.all(([['contoso.azurecr.io', 0], ['registry.example', 1]] as const).map(async ([host, code]) => {
+    const plain = await runCommand(t, ['explain', host, '--config', file])
+    t.strictSame([plain.code, plain.stderr], [code, ''])
+    t.match(plain.stdout, `${host}:443: ${code === 0 ? 'allowed' : 'denied'}`)
+    const json = await runCommand(t, ['explain', host, '--config', file, '--json'])
+    t.strictSame([json.code, json.stderr], [code, ''])
+    t.equal((JSON.parse(json.stdout) as { allow: boolean }).allow, code === 0)
+  }))
+})
+
+t.test('Ctrl-C ends an explain that waits for a name server', async (t) => {
+  const server = await startNameServer({
+    answers () {
+      running.child.kill('SIGINT')
+      return { silent: true }
+    },
+  })
+  t.teardown(() => server.close())
+  const dns = { servers: [`${server.address}:${server.port}`], timeout: '1m' }
+  const file = `${t.testdir({ 'config.yaml': stringify({ registries: [{ loginServer: 'contoso.azurecr.io' }], dns }) })}/config.yaml`
+  const running = startCommand(t, ['explain', 'contoso.azurecr.io', '--config', file])
+  const result = await running.result
+  t.equal(result.code, 1)
+  t.equal(findStack(result), undefined)
+})
+
+t.test('a reader that goes away is no reason for a stack trace', async (t) => {
+  const shell = '"$0" "$@" | head -n 1'
+  const piped = await runCommand(t, ['check', ...registry], { program: ['sh', '-c', shell, process.execPath, builtCommand] })
+  t.equal(piped.stderr, '')
+  t.equal(piped.stdout.split('\n').length, 2)
+  await Promise.all([['check', ...registry], ['--help'], ['explain', 'a.example', ...registry]].map(async (argv) => {
+    const { child, result } = startCommand(t, argv)
+    child.stdout?.destroy()
+    const { stderr } = await result
+    t.equal(stderr, '', argv.join(' '))
+  }))
+})
+
+t.test('a reader of the messages that goes away does not change the exit code', async (t) => {
+  await Promise.all([['serv'], ['serve', '--lisen', '1'], ['check', '--config', '/nowhere/config.yaml']].map(async (argv) => {
+    const { child, result } = startCommand(t, argv)
+    child.stderr?.destroy()
+    t.equal((await result).code, 2, argv.join(' '))
+  }))
+})
+
+t.test('the demo tells its story and ends with exit code 0', async (t) => {
+  const result = await runCommand(t, ['demo'])
+  t.equal(result.code, 0)
+  const parts = [
+    'Making an image', 'Pulling contoso.azurecr.io/', '5 layers, every digest right: sha256:', 'Trying what is not allowed',
+    '403 host_not_allowed: registry.example', '403 region_not_configured', 'hint: ', 'Let through:', 'Refused:', 'Status page: http://',
+  ]
+  let from = 0
+  for (const part of parts) {
+    const at = result.stdout.indexOf(part, from)
+    t.ok(at >= 0, part)
+    from = Math.max(from, at)
+  }
+  t.match(result.stderr, /^Pulled \[#{30}\] 100 % /m)
+})
+
+t.test('the demo stays when it is told to, and Ctrl-C ends it with exit code 0', async (t) => {
+  const { child, result, stdoutWith } = startCommand(t, ['demo', '--stay'])
+  const story = await stdoutWith('https://registry.example/\n')
+  const page = /Status page: (http:\S+)\n/.exec(story)?.[1] ?? ''
+  t.equal((await fetch(page, { headers: { connection: 'close' } })).status, 200)
+  child.kill('SIGINT')
+  const ended = await result
+  t.equal(ended.code, 0)
+  t.equal(findStack(ended), undefined)
+})
+
+t.test('Ctrl-C in the middle of the demo ends it without a stack trace', async (t) => {
+  const { child, result, stdoutWith } = startCommand(t, ['demo'])
+  await stdoutWith('Pulling ')
+  child.kill('SIGINT')
+  const ended = await result
+  t.equal(ended.code, 1)
+  t.match(ended.stderr, 'Interrupted')
+  t.equal(findStack(ended), undefined)
+})
+
+/** Runs serve behind systemd-socket-activate, which starts it at the first connection. */
+async function startActivated (t: Test, ports: readonly number[]): Promise<Running> {
+  const sockets = ports.flatMap((port) => ['-l', `127.0.0.1:${port}`])
+  const running = startCommand(t, ['serve', ...registry, '--admin', '127.0.0.1:0', '--listen', '192.0.2.1:443'], {
+    program: ['systemd-socket-activate', ...sockets, process.execPath, builtCommand],
+  })
+  await running.stderrWith(`:${ports.at(-1)} as ${2 + ports.length}`)
+  return running
+}
+
+async function findFreePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+t.test('a socket that systemd has opened is served in place of the configured one', async (t) => {
+  if (spawnSync('systemd-socket-activate', ['--version']).status !== 0) {
+    t.plan(0, 'there is no systemd-socket-activate here')
+    return
+  }
+  for (const count of [1, 2]) {
+    const ports = await Promise.all(Array.from({ length: count }, findFreePort))
+    const { child, result } = await startActivated(t, ports)
+    const client = connect(Number(ports[0]), '127.0.0.1')
+    client.write('CONNECT registry.example:443 HTTP/1.1\r\nHost: registry.example:443\r\n\r\n')
+    t.match((await readBytes(client, 20)).toString(), /^HTTP\/1\.1 403 host_no/)
+    client.destroy()
+    await untilClosed(client)
+    child.kill('SIGTERM')
+    const { code, stdout, stderr } = await result
+    t.equal(code, 0)
+    const lines = parseLines(stdout)
+    t.match(lines.find(({ event }) => event === 'gateway_started'), { proxy: `127.0.0.1:${ports[0]}` })
+    t.equal(stderr.includes('warning: only the first socket'), count > 1)
+  }
+})

@@ -1,0 +1,131 @@
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { UsageError } from '../../../src/cli/args.ts'
+import { explainCommand } from '../../../src/cli/explain.ts'
+import { createTableAnswers, startNameServer } from '../../../src/lab/name-server.ts'
+
+interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function run (argv: readonly string[], interrupted = new AbortController().signal): Promise<Outcome> {
+  let stdout = ''
+  let stderr = ''
+  const code = await explainCommand.run(argv, {
+    stdout: { write: (text) => { stdout += text } },
+    stderr: { write: (text) => { stderr += text } },
+    interrupted,
+    insisted: new AbortController().signal,
+  })
+  return { code, stdout, stderr }
+}
+
+/** A configuration file whose names are known to a name server on loopback. */
+async function writeConfiguration (
+  t: Test, table: Readonly<Record<string, readonly string[]>>, more: object = {},
+): Promise<string> {
+  const server = await startNameServer({ answers: createTableAnswers(table) })
+  t.teardown(() => server.close())
+  const settings = {
+    registries: [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'] }],
+    dns: { servers: [`${server.address}:${server.port}`] },
+    ...more,
+  }
+  return `${t.testdir({ 'config.yaml': stringify(settings) })}/config.yaml`
+}
+
+t.test('an allowed host is told with its rule and its addresses, and the exit code is 0', async (t) => {
+  const file = await writeConfiguration(t, { 'contoso.azurecr.io': ['20.1.2.3', '10.0.0.5'] })
+  const { code, stdout, stderr } = await run(['Contoso.azurecr.io', '--config', file])
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  const [first, rule, ...addresses] = stdout.trimEnd().split('\n')
+  t.equal(first, 'contoso.azurecr.io:443: allowed')
+  t.match(rule, /^ {2}rule +contoso\.azurecr\.io \(login, contoso\.azurecr\.io\), from /)
+  t.match(addresses[0], /^ {2}address +20\.1\.2\.3: allowed, /)
+  t.match(addresses[1], /^ {2}address +10\.0\.0\.5: denied, /)
+})
+
+t.test('a denied host is told with its reason and what to do, and the exit code is 1', async (t) => {
+  const file = await writeConfiguration(t, { 'contoso.azurecr.io': ['10.0.0.5'] })
+  const table = [
+    ['registry.example', 'host_not_allowed'],
+    ['contoso.westus.data.azurecr.io', 'region_not_configured'],
+    ['contoso.azurecr.io:80', 'port_not_allowed'],
+    ['20.1.2.3', 'ip_literal_not_allowed'],
+    ['contoso.azurecr.io', 'address_prohibited'],
+  ] as const
+  for (const [target, reason] of table) {
+    const { code, stdout } = await run([target, '--config', file])
+    t.equal(code, 1)
+    t.match(stdout, `${target.includes(':') || target.startsWith('20') ? target : `${target}:443`}`)
+    t.match(stdout, new RegExp(`: denied\\n(?:.*\\n)* {2}reason +${reason}: .+\\n {2}to do +.+\\n$`))
+  }
+})
+
+t.test('what a target holds cannot reach the terminal raw', async (t) => {
+  const file = await writeConfiguration(t, {})
+  const { code, stdout } = await run(['\u001b[2Jevil\n.example', '--config', file])
+  t.equal(code, 1)
+  t.notOk(stdout.includes('\u001b'))
+  t.ok(stdout.startsWith(String.raw`"\u001b[2Jevil\n.example`), stdout)
+})
+
+t.test('a host that does not resolve now is denied, and it says why', async (t) => {
+  const file = await writeConfiguration(t, {})
+  const { code, stdout } = await run(['contoso.azurecr.io', '--config', file])
+  t.equal(code, 1)
+  t.match(stdout, 'address   none now (no_such_name)')
+})
+
+t.test('with --json there is one document and nothing else', async (t) => {
+  const file = await writeConfiguration(t, { 'contoso.azurecr.io': ['20.1.2.3'] })
+  const allowed = await run(['contoso.azurecr.io', '--json', '--config', file])
+  t.equal(allowed.code, 0)
+  t.match(JSON.parse(allowed.stdout), {
+    target: 'contoso.azurecr.io:443',
+    canonical: 'contoso.azurecr.io:443',
+    allow: true,
+    rule: { pattern: 'contoso.azurecr.io', class: 'login', registry: 'contoso.azurecr.io' },
+    addresses: [{ address: '20.1.2.3', allow: true }],
+  })
+  const denied = await run(['--json', '--config', file, 'registry.example'])
+  t.equal(denied.code, 1)
+  t.match(JSON.parse(denied.stdout), { allow: false, refusal: { reason: 'host_not_allowed' } })
+  t.equal(allowed.stderr + denied.stderr, '')
+})
+
+t.test('flags alone are a configuration', async (t) => {
+  const { code } = await run(['registry.example', '--registry', 'contoso.azurecr.io', '--region', 'eastus'])
+  t.equal(code, 1)
+})
+
+t.test('a bad configuration is told on standard error, and the exit code is 2', async (t) => {
+  const file = await writeConfiguration(t, {}, { registries: [] })
+  const { code, stdout, stderr } = await run(['contoso.azurecr.io', '--config', file])
+  t.equal(code, 2)
+  t.equal(stdout, '')
+  t.match(stderr, /config\.yaml:1:\d+: registries: /)
+})
+
+t.test('it takes one target', async (t) => {
+  for (const argv of [[], ['a.example', 'b.example'], ['a.example', '--jsno']]) await t.rejects(run(argv), UsageError)
+})
+
+t.test('interrupted, it does not wait for a silent name server', async (t) => {
+  const controller = new AbortController()
+  const server = await startNameServer({
+    answers () {
+      controller.abort()
+      return { silent: true }
+    },
+  })
+  t.teardown(() => server.close())
+  const dns = { servers: [`${server.address}:${server.port}`], timeout: '1m' }
+  const file = await writeConfiguration(t, {}, { dns })
+  const { code, stdout } = await run(['contoso.azurecr.io', '--config', file], controller.signal)
+  t.equal(code, 1)
+  t.match(stdout, 'none now (failed)')
+})
