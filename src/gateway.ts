@@ -108,6 +108,8 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     // Tunnels first, while they can still be reset: what the listener closes ends like a transfer that is whole.
     tunnels.stopAll()
     proxy.close()
+    // So that each has its line in the log.
+    await tunnels.whenEmpty()
     names.close()
     await admin.close()
   }

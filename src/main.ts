@@ -1,15 +1,9 @@
 #!/usr/bin/env node
 import { UsageError, suggestion } from './cli/args.ts'
-import { certsCommand } from './cli/certs.ts'
-import { checkCommand } from './cli/check.ts'
-import { type Command, type ExitCode, type Terminal, exitCode } from './cli/command.ts'
-import { demoCommand } from './cli/demo.ts'
-import { explainCommand } from './cli/explain.ts'
-import { serveCommand } from './cli/serve.ts'
+import { type ExitCode, type Terminal, exitCode } from './cli/command.ts'
+import { commands } from './cli/commands.ts'
 import { listenForStop } from './host/signals.ts'
 import { version } from './version.ts'
-
-const commands: readonly Command[] = [serveCommand, checkCommand, explainCommand, certsCommand, demoCommand]
 
 const overview = `acr-egress ${version}: lets a locked-down network reach its Azure container registries, and nothing else
 
@@ -33,12 +27,13 @@ async function run (argv: readonly string[], terminal: Terminal): Promise<ExitCo
     terminal.stdout.write(`${version}\n`)
     return exitCode.ok
   }
-  const command = commands.find((one) => one.name === name)
-  if (command === undefined) {
+  const entry = commands.find((one) => one.name === name)
+  if (entry === undefined) {
     const hint = suggestion(name, commands.map((one) => one.name), 'acr-egress ')
     terminal.stderr.write(`${JSON.stringify(name)}: no such command${hint}\nSee acr-egress --help\n`)
     return exitCode.usage
   }
+  const command = await entry.load()
   if (rest.includes('--help') || rest.includes('-h')) {
     terminal.stdout.write(command.help)
     return exitCode.ok
@@ -47,7 +42,7 @@ async function run (argv: readonly string[], terminal: Terminal): Promise<ExitCo
     return await command.run(rest, terminal)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    terminal.stderr.write(`${error.message}\nSee acr-egress ${command.name} --help\n`)
+    terminal.stderr.write(`${error.message}\nSee acr-egress ${name} --help\n`)
     return exitCode.usage
   }
 }

@@ -29,8 +29,6 @@ class FileProblem extends Error {}
 
 /** `acr-egress certs`: an authority of one's own and a server certificate, for the TLS listener. */
 export const certsCommand: Command = {
-  name: 'certs',
-  summary: 'make a CA and a server certificate for the TLS listener',
   help: `Usage: acr-egress certs init --host NAME... [--dir ${defaultDirectory}] [--days ${defaultServerDays}] [--force]
 
 Makes a certificate authority and a server certificate, so that clients can speak TLS to the gateway

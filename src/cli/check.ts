@@ -32,8 +32,6 @@ Examples:
 `
 
 export const checkCommand: Command = {
-  name: 'check',
-  summary: 'validate the configuration and print the effective allowlist',
   help,
 
   async run (argv, terminal) {

@@ -33,11 +33,8 @@ export interface Terminal {
   readonly insisted: AbortSignal
 }
 
-/** One command of `acr-egress`; `src/main.ts` lists them all. */
+/** One command of `acr-egress`; commands.ts lists them all. */
 export interface Command {
-  readonly name: string
-  /** Half a line for the list of commands. */
-  readonly summary: string
   /** The full text of `acr-egress NAME --help`: usage, flags, examples. */
   readonly help: string
   /**

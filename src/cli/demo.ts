@@ -28,8 +28,6 @@ through and what was refused.
 
 /** `acr-egress demo`: the whole story in ten seconds, without Azure. */
 export const demoCommand: Command = {
-  name: 'demo',
-  summary: 'pull an image through a gateway from a registry look-alike',
   help,
 
   async run (argv, terminal) {

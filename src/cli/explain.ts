@@ -24,8 +24,6 @@ Examples:
 
 /** `acr-egress explain`: one decision, with its grounds. */
 export const explainCommand: Command = {
-  name: 'explain',
-  summary: 'say whether a host would be let through, and why',
   help,
 
   async run (argv, { stdout, ...terminal }) {

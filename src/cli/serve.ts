@@ -25,8 +25,6 @@ Examples:
 
 /** `acr-egress serve`: the daemon. Logs go to standard output, everything for a person to standard error. */
 export const serveCommand: Command = {
-  name: 'serve',
-  summary: 'run the gateway',
   help,
 
   async run (argv, terminal) {

@@ -16,6 +16,7 @@ export function watchSetup (client: Duplex, timeoutMs: number): SetupWatch {
   const timer = setTimeout(abort, timeoutMs)
   // A client that has only half-closed still waits for its answer.
   client.once('close', abort)
+  if (client.destroyed) abort()
   return {
     signal: controller.signal,
     isClientGone: () => client.destroyed,

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { stringify } from 'yaml'
 import { issueAuthority } from '../../src/tls/certificates.ts'
-import { builtCommand, cleanEnvironment, startDaemon } from '../support/daemon.ts'
+import { builtCommandWords, cleanEnvironment, startDaemon } from '../support/daemon.ts'
 import { describeMissing } from '../support/debian-parts.ts'
 import { startDockerRegistry } from '../support/docker-registry.ts'
 
@@ -22,8 +22,8 @@ t.test('skopeo pushes an image to a real registry and pulls it again', { skip },
   const registry = await startDockerRegistry({ loginServer, dataEndpoint, folder: join(folder, 'registry'), authority })
   t.teardown(() => registry.close())
   const certs = join(folder, 'certs')
-  await run(process.execPath, [builtCommand, 'certs', 'init', '--host', 'localhost', '--dir', certs],
-    { env: cleanEnvironment() })
+  const [program, ...words] = builtCommandWords
+  await run(program, [...words, 'certs', 'init', '--host', 'localhost', '--dir', certs], { env: cleanEnvironment() })
   const trusted = join(folder, 'trusted.crt')
   await writeFile(trusted, authority.certificatePem + await readFile(join(certs, 'ca.crt'), 'utf8'))
   await writeFile(join(folder, 'config.yaml'), stringify({

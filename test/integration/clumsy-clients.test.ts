@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { parseAnswer, writeConnect } from '../support/answer.ts'
-import { startBlackHole } from '../support/black-hole.ts'
+import { startFullListener } from '../support/full-listener.ts'
 import { startGateway } from '../support/gateway.ts'
 import { createNoise } from '../support/noise.ts'
 import { issueProxyCertificate, tlsKeys } from '../support/proxy-certificate.ts'
@@ -18,7 +18,7 @@ const connectTimeoutMs = 600
 
 const certificate = await issueProxyCertificate()
 const upstream = await startUpstream(t)
-const blackHole = await startBlackHole(t)
+const blackHole = (await startFullListener(t)).port
 const targets = { good: 'contoso.azurecr.io:443', hanging: 'contoso.eastus.data.azurecr.io:443', bad: 'evil.example:443' }
 const configuration = `
 registries:

@@ -5,7 +5,7 @@ import { listenOnLoopback } from '../../src/lab/loopback.ts'
 import { type NameAnswer, type NameServer, startNameServer } from '../../src/lab/name-server.ts'
 import { type Reason, reasons } from '../../src/refusal/reasons.ts'
 import { parseAnswer, writeConnect } from '../support/answer.ts'
-import { startBlackHole } from '../support/black-hole.ts'
+import { startFullListener } from '../support/full-listener.ts'
 import { type TestGateway, startGateway } from '../support/gateway.ts'
 import { createNoise } from '../support/noise.ts'
 import { type RawClient, connectRaw } from '../support/raw-client.ts'
@@ -128,7 +128,7 @@ t.test('a refusal says one word in the status line, Proxy-Status, the problem, t
   })
 
   await t.test('connect_timeout', async (t) => {
-    const port = await startBlackHole(t)
+    const port = (await startFullListener(t)).port
     const gateway = await startInFrontOf(t, { port }, 'tunnel: { connectTimeout: 200ms }')
     await seeRefusal(t, gateway, 'connect_timeout')
     t.equal(await gateway.readMetric('acr_egress_connect_attempts_total', { outcome: 'timeout' }), 1)
@@ -177,7 +177,7 @@ t.test('an address that does not answer is passed over for one that does', async
   const upstream = await startEchoUpstream(t)
   const gone = await listenOnLoopback(createServer())
   await gone.close()
-  const addresses = [`127.0.0.1:${gone.port}`, `127.0.0.1:${await startBlackHole(t)}`, `127.0.0.1:${upstream.port}`]
+  const addresses = [`127.0.0.1:${gone.port}`, `127.0.0.1:${(await startFullListener(t)).port}`, `127.0.0.1:${upstream.port}`]
   const gateway = await startGateway(t, configure({ addresses }))
   const client = await openTunnel(t, gateway)
   client.socket.end()
@@ -283,7 +283,7 @@ t.test('draining lets open tunnels end, and no new ones begin', async (t) => {
 
 t.test('a second signal resets the tunnels that are open, and those that are being opened', async (t) => {
   const upstream = await startUpstream(t)
-  const blackHole = await startBlackHole(t)
+  const blackHole = (await startFullListener(t)).port
   const gateway = await startGateway(t, `
 registries: [{ loginServer: contoso.azurecr.io, regions: [eastus], privateEndpoints: [127.0.0.0/8] }]
 dns:

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { Test } from 'tap'
-import { builtCommand, cleanEnvironment } from './daemon.ts'
+import { builtCommand, builtCommandWords, cleanEnvironment } from './daemon.ts'
 
 /** What a command has written when it is over, and how it ended. */
 export interface Result {
@@ -31,9 +31,8 @@ export interface CommandOptions {
 /** Runs the built command, as a user does; the test's end kills it if it still runs. */
 export function startCommand (t: Test, argv: readonly string[], { uid, program }: CommandOptions = {}): Running {
   if (!existsSync(builtCommand)) throw new Error(`${builtCommand} is not there: run npm run build first`)
-  const words = program ?? [process.execPath, builtCommand]
-  // The test runner puts its own options for Node into the environment of every child, whatever environment is given.
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...words, ...argv], {
+  const words = program === undefined ? builtCommandWords : ['env', '-u', 'NODE_OPTIONS', ...program]
+  const child = spawn('env', [...words.slice(1), ...argv], {
     env: cleanEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],
     ...uid === undefined ? {} : { uid, gid: uid },

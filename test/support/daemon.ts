@@ -23,16 +23,22 @@ export interface Daemon {
   stop (signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** The environment without what the test runner adds for itself: a daemon must run as it would for a user. */
+/**
+ * Node with the built command, free of what the test runner puts into the environment of every child, whatever
+ * environment is given: a command must run as it would for a user.
+ */
+export const builtCommandWords = ['env', '-u', 'NODE_OPTIONS', process.execPath, builtCommand] as const
+
+/** The environment without what the test runner adds for itself. */
 export function cleanEnvironment (): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _options, ...env } = process.env
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TAP') && !name.startsWith('_TAP')))
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TAP') && !name.startsWith('_TAP')))
 }
 
 /** Starts `acr-egress serve` with the flags and waits until it listens. The caller stops it. */
 export async function startDaemon (flags: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Daemon> {
   if (!existsSync(builtCommand)) throw new Error(`${builtCommand} is not there: run npm run build first`)
-  const child = spawn(process.execPath, [builtCommand, 'serve', ...flags], {
+  const [program, ...words] = builtCommandWords
+  const child = spawn(program, [...words, 'serve', ...flags], {
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

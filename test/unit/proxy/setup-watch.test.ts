@@ -23,6 +23,16 @@ t.test('when the client goes the signal is aborted at once', async (t) => {
   watch.done()
 })
 
+t.test('a client that has gone before is noticed at once', async (t) => {
+  const { near } = await openPlainPair(t)
+  near.stream.destroy()
+  await once(near.stream, 'close')
+  const watch = watchSetup(near.stream, longMs)
+  t.ok(watch.signal.aborted)
+  t.ok(watch.isClientGone())
+  watch.done()
+})
+
 t.test('a client that has only half-closed still waits for its answer', async (t) => {
   const { near, far } = await openPlainPair(t)
   const watch = watchSetup(near.stream, longMs)

@@ -1,0 +1,38 @@
+import type { Command } from './command.ts'
+
+/** A command by its name, loaded when it is asked for: none pays for what another one needs. */
+export interface CommandEntry {
+  readonly name: string
+  /** Half a line for the list of commands. */
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+/** Every command of `acr-egress`, in the order of its help. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'serve',
+    summary: 'run the gateway',
+    load: async () => (await import('./serve.ts')).serveCommand,
+  },
+  {
+    name: 'check',
+    summary: 'validate the configuration and print the effective allowlist',
+    load: async () => (await import('./check.ts')).checkCommand,
+  },
+  {
+    name: 'explain',
+    summary: 'say whether a host would be let through, and why',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
+  {
+    name: 'certs',
+    summary: 'make a CA and a server certificate for the TLS listener',
+    load: async () => (await import('./certs.ts')).certsCommand,
+  },
+  {
+    name: 'demo',
+    summary: 'pull an image through a gateway from a registry look-alike',
+    load: async () => (await import('./demo.ts')).demoCommand,
+  },
+]
