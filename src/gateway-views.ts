@@ -14,7 +14,7 @@ import type { TunnelLog } from './telemetry/tunnel-log.ts'
 /** The parts of a gateway that the admin listener shows. */
 export interface GatewayParts {
   readonly version: string
-  readonly engine: string
+  readonly engine: () => string
   readonly configuration: Configuration
   readonly policy: Policy
   readonly names: Names
@@ -53,7 +53,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       state,
       readiness: lastReadiness,
       listeners,
-      relayEngine: engine,
+      relayEngine: engine(),
       allowed: policy.rules.map((rule) => {
         return { class: rule.class, host: rule.pattern, registry: rule.registry, region: rule.region }
       }),

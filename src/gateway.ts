@@ -11,7 +11,8 @@ import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
 import { refuseRequest, serveTunnel } from './proxy/tunnel.ts'
 import { createTunnelTable } from './proxy/tunnel-table.ts'
-import { relayEngine } from './relay/relay.ts'
+import type { RelayOptions } from './relay/ends.ts'
+import { type Relays, type RelaysOptions, startRelays } from './relay/relay.ts'
 import { type Metrics, createMetrics } from './telemetry/metrics.ts'
 import { createTunnelLog } from './telemetry/tunnel-log.ts'
 
@@ -65,13 +66,22 @@ export class StartError extends Error {
   }
 }
 
+export { SpliceUnavailableError } from './relay/relay.ts'
+
 // Connections beside the tunnels: those whose request is still being read or refused.
 const connectionsBesideTunnels = 1024
 
 /** Puts the parts together; nothing runs before `start`. */
 export function createGateway ({ configuration, logger, version, listenFd }: GatewayOptions): Gateway {
   const { listen, tunnel, shutdown } = configuration
-  const metrics: Metrics = createMetrics({ version, engine: relayEngine, dnsCacheEntries: () => names.cacheEntries })
+  /** From `start` on. */
+  let relays: Relays | undefined
+  const metrics: Metrics = createMetrics({
+    version,
+    engine: () => relays?.engine ?? 'none',
+    pipes: () => relays?.pipes ?? { idle: 0, lent: 0 },
+    dnsCacheEntries: () => names.cacheEntries,
+  })
   const names = createConfiguredNames(configuration, metrics)
   const policy = createConfiguredPolicy(configuration)
   const log = createTunnelLog({ logger, metrics })
@@ -80,6 +90,7 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     policy: () => policy,
     names,
     tunnels,
+    startRelay: (options: RelayOptions) => demandStarted(relays).start(options),
     log,
     connectTimeoutMs: tunnel.connectTimeoutMs,
     idleTimeoutMs: tunnel.idleTimeoutMs,
@@ -97,7 +108,7 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
       refuseRequest(end, record, new TunnelFailure(refusal))
     },
   })
-  const parts = { version, engine: relayEngine, configuration, policy, names, tunnels, log, metrics }
+  const parts = { version, engine: () => relays?.engine ?? 'none', configuration, policy, names, tunnels, log, metrics }
   const views = createGatewayViews(parts)
   // Fastify's own notes are for whoever debugs it.
   const adminLogger = logger.child({}, { level: 'warn' })
@@ -111,12 +122,14 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     // So that each has its line in the log.
     await tunnels.whenEmpty()
     names.close()
+    await relays?.close()
     await admin.close()
   }
 
   return {
     async start () {
       try {
+        relays = await startRelays({ ...configuration.relay, maxTunnels: tunnel.maxTunnels, ...relayEvents(logger) })
         const adminAddress = await orStartError('admin', configuration.admin, admin.start())
         const proxyAddress = await orStartError('proxy', listen, proxy.start())
         const started = { proxy: formatBound(proxyAddress), admin: formatBound(adminAddress) }
@@ -143,6 +156,18 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     close,
     get tunnelCount () { return tunnels.size },
     whenIdle: tunnels.whenEmpty,
+  }
+}
+
+function demandStarted (relays: Relays | undefined): Relays {
+  if (relays === undefined) throw new TypeError('no relays before the gateway has started')
+  return relays
+}
+
+function relayEvents (logger: Logger): Pick<RelaysOptions, 'onFallback' | 'onThreadDeath'> {
+  return {
+    onFallback: (problem) => logger.warn({ engine: 'stream', problem }, 'splice_unavailable'),
+    onThreadDeath: (cause) => logger.error({ err: cause }, 'relay_thread_died'),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Configuration } from '../config/configuration.ts'
 import { loadConfiguration } from '../config/load.ts'
-import { type Gateway, StartError, createGateway } from '../gateway.ts'
+import { type Gateway, SpliceUnavailableError, StartError, createGateway } from '../gateway.ts'
 import { keepYoungSpaceSmall } from '../host/memory.ts'
 import { listInheritedSockets } from '../host/systemd.ts'
 import { formatSocketAddress } from '../net/address.ts'
@@ -58,8 +58,9 @@ async function runUntilStopped (gateway: Gateway, configuration: Configuration, 
     const { proxy, admin } = await gateway.start()
     if (stderr.isTTY === true) stderr.write(describeStart(configuration, proxy, admin))
   } catch (error) {
-    if (!(error instanceof StartError)) throw error
-    stderr.write(describeStartError(error))
+    if (error instanceof StartError) stderr.write(describeStartError(error))
+    else if (error instanceof SpliceUnavailableError) stderr.write(describeNoSplice(error))
+    else throw error
     return exitCode.notStarted
   }
   await onceAborted(interrupted)
@@ -78,6 +79,11 @@ function describeStart ({ registries }: Configuration, proxy: string, admin: str
 function describeMoreSockets (count: number): string {
   return `warning: only the first socket of the socket unit is served, and ${count} more would leave clients waiting. ` +
     'Keep one ListenStream=; [::]:443 with BindIPv6Only=both serves IPv4 and IPv6\n'
+}
+
+function describeNoSplice ({ message }: Error): string {
+  return `relay.engine is splice, which does not work here: ${message}\n` +
+    'Write auto or stream in its place, or mend what is wrong (npm install koffi).\n'
 }
 
 /** What to do about a port that cannot be had; by the system's code. */

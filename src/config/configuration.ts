@@ -2,7 +2,7 @@ import type { Registry } from '../acr/endpoints.ts'
 import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
-import type { CheckedSettings, logLevels } from './schema.ts'
+import type { CheckedSettings, logLevels, relayEngines } from './schema.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
 /** What the program runs on: checked, complete, in the program's own units, and frozen. */
@@ -23,6 +23,7 @@ export interface Configuration {
     readonly maxTunnels: number
     readonly maxTunnelsPerClient: number
   }
+  readonly relay: { readonly engine: typeof relayEngines[number], readonly threads: number }
   readonly dns: {
     /** Absent: the system's. */
     readonly servers?: ReadonlyArray<{ readonly address: Address, readonly port: number }>
@@ -47,7 +48,7 @@ export interface TlsFiles {
 
 /** Puts the value together. `tls` is what the files of `listen.tls` held, when that key is there. */
 export function createConfiguration (checked: CheckedSettings, tls: TlsFiles | undefined): Configuration {
-  const { listen, clients, tunnel, dns, admin, log, shutdown } = checked
+  const { listen, clients, tunnel, relay, dns, admin, log, shutdown } = checked
   return freezeDeep({
     registries: checked.registries.map(({ regions = [], privateEndpoints = [], ...registry }) => {
       return { ...registry, regions, privateEndpoints }
@@ -66,6 +67,7 @@ export function createConfiguration (checked: CheckedSettings, tls: TlsFiles | u
       maxTunnels: tunnel.maxTunnels,
       maxTunnelsPerClient: tunnel.maxTunnelsPerClient,
     },
+    relay: { engine: relay.engine, threads: relay.threads },
     dns: {
       ...dns.servers === undefined ? {} : { servers: dns.servers },
       timeoutMs: dns.timeout,

@@ -8,7 +8,7 @@ import type { AddressWithPort } from './socket-address.ts'
  * it makes the same configuration. Keys and certificates appear as the paths of their files only.
  */
 export function describeConfiguration (configuration: Configuration): Readonly<Record<string, unknown>> {
-  const { registries, extraHosts, listen, clients, tunnel, dns, admin, log, shutdown } = configuration
+  const { registries, extraHosts, listen, clients, tunnel, relay, dns, admin, log, shutdown } = configuration
   return {
     registries: registries.map(({ loginServer, regions, regionalEndpoints, storage, privateEndpoints }) => ({
       loginServer: loginServer.host,
@@ -31,6 +31,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       maxTunnels: tunnel.maxTunnels,
       maxTunnelsPerClient: tunnel.maxTunnelsPerClient,
     },
+    relay: { ...relay },
     dns: {
       ...dns.servers === undefined ? {} : { servers: dns.servers.map(formatAddress) },
       timeout: formatDuration(dns.timeoutMs),

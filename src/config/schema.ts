@@ -8,6 +8,9 @@ import {
   storageAccount,
 } from './values.ts'
 
+/** The choices of `relay.engine`. */
+export const relayEngines = ['auto', 'splice', 'stream'] as const
+
 /** What is written to a log: these and what is graver. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 
@@ -66,6 +69,11 @@ const tunnelSchema = section({
   idleTimeout: duration({ from: '1ms', to: '14d' }).prefault('15m').meta({ description: 'A tunnel through which nothing has moved for this long is closed.' }),
   maxTunnels: count({ from: 1, to: 100_000 }).prefault(10_000).meta({ description: 'Most tunnels at a time; each takes two file descriptors.' }),
   maxTunnelsPerClient: count({ from: 1, to: 100_000 }).prefault(1000).meta({ description: 'Most tunnels at a time from one client address.' }),
+})
+
+const relaySchema = section({
+  engine: choice(relayEngines).prefault('auto').meta({ description: 'How bytes are moved. `splice`: by the kernel, without copies, on threads of their own; it needs the optional package koffi. `stream`: through memory. `auto`: splice where it works, with a line in the log where it does not.' }),
+  threads: count({ from: 1, to: 64 }).prefault(1).meta({ description: 'Threads of the splice engine. One moves several GB a second; more help where that is too little and there are idle processors.' }),
 })
 
 /**
@@ -134,6 +142,7 @@ export const schema = section({
     }),
   }).prefault({}).meta({ description: 'Who may use the gateway.' }),
   tunnel: tunnelSchema.prefault({}).meta({ description: 'Bounds on tunnels.' }),
+  relay: relaySchema.prefault({}).meta({ description: 'The moving of bytes.' }),
   dns: dnsSchema.prefault({}).meta({ description: 'How names are resolved.' }),
   admin: section({
     address: listenAddress.prefault('127.0.0.1').meta({ description: 'Address of the admin listener: metrics, health, status page. It asks for no password, so keep it from strangers.' }),

@@ -30,7 +30,7 @@ export interface ListenerOptions {
   readonly tls?: { readonly certificatePem: string, readonly keyPem: string }
   /** From the opening of a connection to the end of its request's head, TLS handshake included, in milliseconds. */
   readonly headTimeoutMs: number
-  /** Most connections at once, with and without a tunnel; further ones are closed as they come. */
+  /** Most connections at once that are not on a relay thread; further ones are closed as they come. */
   readonly maxConnections: number
   readonly events: ConnectionEvents
   /** Takes over the client's end of a CONNECT. */
@@ -45,7 +45,7 @@ export interface Listener {
   start (): Promise<AddressInfo>
   /** Takes no new connections; what has been taken goes on. */
   stopAccepting (): void
-  /** Stops accepting, and destroys every connection that is left, tunnels included. */
+  /** Stops accepting, and destroys every connection that it has taken and no relay thread has. */
   close (): void
 }
 

@@ -3,8 +3,7 @@ import { type Address, formatSocketAddress } from '../net/address.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Rule } from '../policy/rule.ts'
 import type { Denied } from '../refusal/reasons.ts'
-import type { RelayEnd } from '../relay/ends.ts'
-import { startRelay } from '../relay/relay.ts'
+import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
 import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
 import { type AttemptOutcome, type DialTarget, dial } from './dial.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
@@ -34,6 +33,7 @@ export interface TunnelServices {
   readonly policy: () => Policy
   readonly names: Names
   readonly tunnels: TunnelTable
+  readonly startRelay: (options: RelayOptions) => Relay
   readonly log: TunnelLog
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
@@ -46,7 +46,7 @@ export interface TunnelServices {
  */
 export async function serveTunnel (request: ConnectRequest, services: TunnelServices): Promise<void> {
   const { client, end, target, early } = request
-  const { names, tunnels, log, connectTimeoutMs, idleTimeoutMs, onAttempt } = services
+  const { names, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, onAttempt } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)

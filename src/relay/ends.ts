@@ -19,6 +19,8 @@ export const relayOutcomes = [
   'idle',
   /** The gateway ended it. */
   'stopped',
+  /** What carried it broke down. */
+  'failed',
 ] as const
 
 export type RelayOutcome = typeof relayOutcomes[number]

@@ -48,7 +48,10 @@ export interface TunnelEnd {
 
 export interface MetricsOptions {
   readonly version: string
-  readonly engine: string
+  /** How bytes are moved. */
+  readonly engine: () => string
+  /** The splice engine's pipes: idle, and lent to tunnels. */
+  readonly pipes: () => { readonly idle: number, readonly lent: number }
   /** Names and families in the DNS cache now. */
   readonly dnsCacheEntries: () => number
 }

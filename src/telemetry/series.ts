@@ -3,7 +3,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 /** Counts that are kept elsewhere as plain numbers, and read when somebody asks for the metrics. */
 export interface SeriesSources {
   readonly version: string
-  readonly engine: string
+  /** How bytes are moved. */
+  readonly engine: () => string
+  /** The splice engine's pipes: idle, and lent to tunnels. */
+  readonly pipes: () => { readonly idle: number, readonly lent: number }
   readonly dnsCacheEntries: () => number
   readonly refusals: () => Iterable<readonly [reason: string, count: number]>
   readonly traffic: () => Iterable<TrafficReading>
@@ -34,7 +37,7 @@ export function createSeries (registry: Registry, sources: SeriesSources) {
   return {
     connectionsActive: new Gauge({
       name: 'acr_egress_client_connections_active',
-      help: 'Connections from clients that are open now, with and without a tunnel.',
+      help: 'Connections from clients that are open now and not on a relay thread.',
       registers,
     }),
     handshakeFailures: new Counter({
@@ -82,7 +85,7 @@ export function createSeries (registry: Registry, sources: SeriesSources) {
 }
 
 /** The series that are read from their sources: a constructor of prom-client registers the series it makes. */
-function createReadSeries (registry: Registry, { version, engine, ...sources }: SeriesSources): readonly unknown[] {
+function createReadSeries (registry: Registry, { version, ...sources }: SeriesSources): readonly unknown[] {
   const registers = [registry]
   return [
     new Gauge({
@@ -97,7 +100,18 @@ function createReadSeries (registry: Registry, { version, engine, ...sources }: 
       help: 'Always 1; the label says how bytes are moved.',
       labelNames: ['engine'],
       registers,
-      collect () { this.set({ engine }, 1) },
+      collect () { this.set({ engine: sources.engine() }, 1) },
+    }),
+    new Gauge({
+      name: 'acr_egress_relay_pipes',
+      help: 'Pipes of the splice engine: idle, and lent to tunnels that have bytes in them.',
+      labelNames: ['state'],
+      registers,
+      collect () {
+        const { idle, lent } = sources.pipes()
+        this.set({ state: 'idle' }, idle)
+        this.set({ state: 'lent' }, lent)
+      },
     }),
     new Gauge({
       name: 'acr_egress_dns_cache_entries',

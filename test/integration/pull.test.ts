@@ -22,6 +22,7 @@ for (const scheme of ['http', 'https'] as const) {
   t.test(`three pulls at once through the gateway as an ${scheme} proxy are whole, and are counted`, async (t) => {
     const gateway = await startGateway(t, `${labConfiguration(lab, { listen: undefined })}
 listen: { ${tlsKeys} }
+relay: { engine: splice }
 `, certificate.files)
     const proxy: ProxyAddress = { ...gateway.proxy, ...scheme === 'https' ? { tls: { ca: certificate.ca, servername: certificate.name } } : {} }
     const results = await Promise.all(Array.from({ length: pulls }, () => pull(proxy)))

@@ -187,153 +187,159 @@ t.test('an address that does not answer is passed over for one that does', async
   }
 })
 
-t.test('a half-close passes through, and the other direction goes on', async (t) => {
-  const upstream = await startUpstream(t)
-  const gateway = await startInFrontOf(t, upstream)
+// Whatever moves the bytes, a tunnel behaves the same.
+for (const engine of ['stream', 'splice'] as const) {
+  const relay = `relay: { engine: ${engine} }`
 
-  await t.test('from the client', async (t) => {
-    const { client, server } = await openPair(t, gateway, upstream)
-    client.socket.end('question')
-    t.equal((await readAll(server)).toString(), 'question')
-    server.end('answer')
-    t.strictSame(await client.ended, { bytes: Buffer.from('answer'), how: 'end' })
-    t.match(await gateway.tunnelLine(0), { end: 'closed', bytesFromClient: 8, bytesFromUpstream: 6 })
+  t.test(`${engine}: a half-close passes through, and the other direction goes on`, async (t) => {
+    const upstream = await startUpstream(t)
+    const gateway = await startInFrontOf(t, upstream, relay)
+
+    await t.test('from the client', async (t) => {
+      const { client, server } = await openPair(t, gateway, upstream)
+      client.socket.end('question')
+      t.equal((await readAll(server)).toString(), 'question')
+      server.end('answer')
+      t.strictSame(await client.ended, { bytes: Buffer.from('answer'), how: 'end' })
+      t.match(await gateway.tunnelLine(0), { end: 'closed', bytesFromClient: 8, bytesFromUpstream: 6 })
+    })
+
+    await t.test('from the upstream', async (t) => {
+      const { client, server } = await openPair(t, gateway, upstream)
+      server.end('greeting')
+      t.strictSame(await client.ended, { bytes: Buffer.from('greeting'), how: 'end' })
+      client.socket.end('farewell')
+      t.equal((await readAll(server)).toString(), 'farewell')
+      t.match(await gateway.tunnelLine(1), { end: 'closed', bytesFromClient: 8, bytesFromUpstream: 8 })
+    })
   })
 
-  await t.test('from the upstream', async (t) => {
-    const { client, server } = await openPair(t, gateway, upstream)
-    server.end('greeting')
-    t.strictSame(await client.ended, { bytes: Buffer.from('greeting'), how: 'end' })
-    client.socket.end('farewell')
-    t.equal((await readAll(server)).toString(), 'farewell')
-    t.match(await gateway.tunnelLine(1), { end: 'closed', bytesFromClient: 8, bytesFromUpstream: 8 })
+  t.test(`${engine}: a reset passes through`, async (t) => {
+    const upstream = await startUpstream(t)
+    const gateway = await startInFrontOf(t, upstream, relay)
+
+    await t.test('from the client', async (t) => {
+      const { client, server } = await openPair(t, gateway, upstream)
+      client.reset()
+      t.equal(await codeOfEnd(server), 'ECONNRESET')
+      t.match(await gateway.tunnelLine(0), { end: 'client_reset' })
+      t.equal(await gateway.readMetric('acr_egress_tunnels_total', { ...login, outcome: 'client_reset' }), 1)
+    })
+
+    await t.test('from the upstream', async (t) => {
+      const { client, server } = await openPair(t, gateway, upstream)
+      const ending = codeOfEnd(client.socket)
+      server.resetAndDestroy()
+      t.equal(await ending, 'ECONNRESET')
+      t.match(await gateway.tunnelLine(1), { end: 'upstream_reset' })
+    })
   })
-})
 
-t.test('a reset passes through', async (t) => {
-  const upstream = await startUpstream(t)
-  const gateway = await startInFrontOf(t, upstream)
-
-  await t.test('from the client', async (t) => {
+  t.test(`${engine}: a tunnel through which nothing moves is reset when its time is up`, async (t) => {
+    const upstream = await startUpstream(t)
+    const gateway = await startInFrontOf(t, upstream, `tunnel: { idleTimeout: 100ms }\n${relay}`)
     const { client, server } = await openPair(t, gateway, upstream)
-    client.reset()
-    t.equal(await codeOfEnd(server), 'ECONNRESET')
-    t.match(await gateway.tunnelLine(0), { end: 'client_reset' })
-    t.equal(await gateway.readMetric('acr_egress_tunnels_total', { ...login, outcome: 'client_reset' }), 1)
+    const endings = [codeOfEnd(client.socket), codeOfEnd(server)]
+    t.strictSame(await Promise.all(endings), ['ECONNRESET', 'ECONNRESET'])
+    t.match(await gateway.tunnelLine(0), { event: 'tunnel_ended', end: 'idle' })
   })
 
-  await t.test('from the upstream', async (t) => {
-    const { client, server } = await openPair(t, gateway, upstream)
-    const ending = codeOfEnd(client.socket)
-    server.resetAndDestroy()
-    t.equal(await ending, 'ECONNRESET')
-    t.match(await gateway.tunnelLine(1), { end: 'upstream_reset' })
+  t.test(`${engine}: the metrics and the list of tunnels move while a tunnel runs`, async (t) => {
+    const upstream = await startEchoUpstream(t)
+    const gateway = await startInFrontOf(t, upstream, relay)
+    const countBytes = (direction: string) => gateway.readMetric('acr_egress_tunnel_bytes_total', { ...login, direction })
+    const client = await openTunnel(t, gateway)
+    t.equal(await gateway.readMetric('acr_egress_tunnels_active', login), 1)
+    for (const total of [1000, 2000]) {
+      client.send(createNoise(1000, total))
+      await client.receive(total)
+      t.strictSame([await countBytes('from_client'), await countBytes('from_upstream')], [total, total])
+    }
+    const { tunnels } = JSON.parse((await gateway.ask('/api/tunnels')).body)
+    t.match(tunnels, [{ target, ...login, address: `127.0.0.1:${upstream.port}`, bytesFromClient: 2000, bytesFromUpstream: 2000 }])
+    client.socket.end()
+    await gateway.settle()
+    t.equal(await gateway.readMetric('acr_egress_tunnels_active', login), 0)
+    t.equal(await gateway.readMetric('acr_egress_tunnels_total', { ...login, outcome: 'closed' }), 1)
+    t.strictSame([await countBytes('from_client'), await countBytes('from_upstream')], [2000, 2000], 'ended bytes stay counted')
   })
-})
 
-t.test('a tunnel through which nothing moves is reset when its time is up', async (t) => {
-  const upstream = await startUpstream(t)
-  const gateway = await startInFrontOf(t, upstream, 'tunnel: { idleTimeout: 100ms }')
-  const { client, server } = await openPair(t, gateway, upstream)
-  const endings = [codeOfEnd(client.socket), codeOfEnd(server)]
-  t.strictSame(await Promise.all(endings), ['ECONNRESET', 'ECONNRESET'])
-  t.match(await gateway.tunnelLine(0), { event: 'tunnel_ended', end: 'idle' })
-})
+  t.test(`${engine}: draining lets open tunnels end, and no new ones begin`, async (t) => {
+    const gateway = await startInFrontOf(t, await startEchoUpstream(t), relay)
+    const [open, waiting] = await Promise.all([openTunnel(t, gateway), connectRaw(t, gateway.proxy)])
+    await waitUntil(async () => gateway.gateway.tunnelCount === 1, 'the tunnel to be open')
+    t.equal((await gateway.ask('/readyz')).status, 200)
+    const drained = gateway.gateway.drain()
+    const ready = await gateway.ask('/readyz')
+    t.equal(ready.status, 503)
+    t.match(JSON.parse(ready.body).checks, [{ ok: true }, { name: 'shutdown', ok: false }, { ok: true }])
+    t.equal((await gateway.ask('/healthz')).status, 200)
+    waiting.send(writeConnect(target))
+    t.match(parseAnswer((await waiting.ended).bytes), { status: 503, reason: 'shutting_down' })
+    await t.rejects(connectRaw(t, gateway.proxy), { code: 'ECONNREFUSED' })
+    open.send('still here')
+    t.equal((await open.receive(10)).toString(), 'still here')
+    open.socket.end()
+    await drained
+    t.match(await gateway.tunnelLine(1), { event: 'tunnel_ended', end: 'closed' })
+    t.equal(gateway.gateway.tunnelCount, 0)
+  })
 
-t.test('the metrics and the list of tunnels move while a tunnel runs', async (t) => {
-  const upstream = await startEchoUpstream(t)
-  const gateway = await startInFrontOf(t, upstream)
-  const countBytes = (direction: string) => gateway.readMetric('acr_egress_tunnel_bytes_total', { ...login, direction })
-  const client = await openTunnel(t, gateway)
-  t.equal(await gateway.readMetric('acr_egress_tunnels_active', login), 1)
-  for (const total of [1000, 2000]) {
-    client.send(createNoise(1000, total))
-    await client.receive(total)
-    t.strictSame([await countBytes('from_client'), await countBytes('from_upstream')], [total, total])
-  }
-  const { tunnels } = JSON.parse((await gateway.ask('/api/tunnels')).body)
-  t.match(tunnels, [{ target, ...login, address: `127.0.0.1:${upstream.port}`, bytesFromClient: 2000, bytesFromUpstream: 2000 }])
-  client.socket.end()
-  await gateway.settle()
-  t.equal(await gateway.readMetric('acr_egress_tunnels_active', login), 0)
-  t.equal(await gateway.readMetric('acr_egress_tunnels_total', { ...login, outcome: 'closed' }), 1)
-  t.strictSame([await countBytes('from_client'), await countBytes('from_upstream')], [2000, 2000], 'ended bytes stay counted')
-})
-
-t.test('draining lets open tunnels end, and no new ones begin', async (t) => {
-  const gateway = await startInFrontOf(t, await startEchoUpstream(t))
-  const [open, waiting] = await Promise.all([openTunnel(t, gateway), connectRaw(t, gateway.proxy)])
-  await waitUntil(async () => await gateway.readMetric('acr_egress_client_connections_active') === 2, 'both to be connected')
-  t.equal((await gateway.ask('/readyz')).status, 200)
-  const drained = gateway.gateway.drain()
-  const ready = await gateway.ask('/readyz')
-  t.equal(ready.status, 503)
-  t.match(JSON.parse(ready.body).checks, [{ ok: true }, { name: 'shutdown', ok: false }, { ok: true }])
-  t.equal((await gateway.ask('/healthz')).status, 200)
-  waiting.send(writeConnect(target))
-  t.match(parseAnswer((await waiting.ended).bytes), { status: 503, reason: 'shutting_down' })
-  await t.rejects(connectRaw(t, gateway.proxy), { code: 'ECONNREFUSED' })
-  open.send('still here')
-  t.equal((await open.receive(10)).toString(), 'still here')
-  open.socket.end()
-  await drained
-  t.match(await gateway.tunnelLine(1), { event: 'tunnel_ended', end: 'closed' })
-  t.equal(gateway.gateway.tunnelCount, 0)
-})
-
-t.test('a second signal resets the tunnels that are open, and those that are being opened', async (t) => {
-  const upstream = await startUpstream(t)
-  const blackHole = (await startFullListener(t)).port
-  const gateway = await startGateway(t, `
+  t.test(`${engine}: a second signal resets the tunnels that are open, and those that are being opened`, async (t) => {
+    const upstream = await startUpstream(t)
+    const blackHole = (await startFullListener(t)).port
+    const gateway = await startGateway(t, `
 registries: [{ loginServer: contoso.azurecr.io, regions: [eastus], privateEndpoints: [127.0.0.0/8] }]
 dns:
   hosts:
     contoso.azurecr.io: ['127.0.0.1:${upstream.port}']
     contoso.eastus.data.azurecr.io: ['127.0.0.1:${blackHole}']
+${relay}
 `)
-  const { client, server } = await openPair(t, gateway, upstream)
-  const late = await connectRaw(t, gateway.proxy)
-  late.send(writeConnect('contoso.eastus.data.azurecr.io:443'))
-  await waitUntil(() => gateway.gateway.tunnelCount === 2, 'the other tunnel to be under way')
-  const endings = Promise.all([codeOfEnd(client.socket), codeOfEnd(server)])
-  const second = new AbortController()
-  const drained = gateway.gateway.drain(second.signal)
-  second.abort()
-  await drained
-  t.strictSame(await endings, ['ECONNRESET', 'ECONNRESET'], 'nobody can take what was cut for whole')
-  t.equal((await late.ended).bytes.length, 0)
-  const lines = [await gateway.tunnelLine(0), await gateway.tunnelLine(1)]
-  t.strictSame(lines.map(({ end }) => end).sort(), ['client_gone', 'stopped'])
-})
+    const { client, server } = await openPair(t, gateway, upstream)
+    const late = await connectRaw(t, gateway.proxy)
+    late.send(writeConnect('contoso.eastus.data.azurecr.io:443'))
+    await waitUntil(() => gateway.gateway.tunnelCount === 2, 'the other tunnel to be under way')
+    const endings = Promise.all([codeOfEnd(client.socket), codeOfEnd(server)])
+    const second = new AbortController()
+    const drained = gateway.gateway.drain(second.signal)
+    second.abort()
+    await drained
+    t.strictSame(await endings, ['ECONNRESET', 'ECONNRESET'], 'nobody can take what was cut for whole')
+    t.equal((await late.ended).bytes.length, 0)
+    const lines = [await gateway.tunnelLine(0), await gateway.tunnelLine(1)]
+    t.strictSame(lines.map(({ end }) => end).sort(), ['client_gone', 'stopped'])
+  })
 
-t.test('draining ends when its time is up', async (t) => {
-  const gateway = await startInFrontOf(t, await startEchoUpstream(t), 'shutdown: { drainTimeout: 50ms }')
-  const client = await openTunnel(t, gateway)
-  const ending = codeOfEnd(client.socket)
-  await gateway.gateway.drain()
-  t.equal(await ending, 'ECONNRESET')
-  t.match(await gateway.tunnelLine(0), { end: 'stopped' })
-})
+  t.test(`${engine}: draining ends when its time is up`, async (t) => {
+    const gateway = await startInFrontOf(t, await startEchoUpstream(t), `shutdown: { drainTimeout: 50ms }\n${relay}`)
+    const client = await openTunnel(t, gateway)
+    const ending = codeOfEnd(client.socket)
+    await gateway.gateway.drain()
+    t.equal(await ending, 'ECONNRESET')
+    t.match(await gateway.tunnelLine(0), { end: 'stopped' })
+  })
 
-t.test('a closed gateway leaves nothing open', async (t) => {
-  const upstream = await startUpstream(t)
-  const names = await startNames(t, { silent: true })
-  const before = countResources()
-  const more = `dns: { servers: ['127.0.0.1:${names.port}'], hosts: { contoso.azurecr.io: ['127.0.0.1:${upstream.port}'] } }`
-  const gateway = await startGateway(t, configure({ more }))
-  const { server } = await openPair(t, gateway, upstream)
-  for (const bytes of ['', 'CONNECT con', '\x16\x03', writeConnect('evil.example:443'), writeConnect('contoso.eastus.data.azurecr.io:443')]) {
-    const client = await connectRaw(t, { ...gateway.proxy, allowHalfOpen: true })
-    client.send(bytes)
-    client.socket.once('end', () => client.socket.destroy())
-  }
-  await waitUntil(() => gateway.gateway.tunnelCount === 2, 'both tunnels to be under way')
-  await gateway.gateway.close()
-  await waitUntil(() => server.destroyed, 'the upstream to be told')
-  await waitUntil(() => countResources() <= before, 'every socket and timer to be freed')
-  await gateway.gateway.close()
-  await t.rejects(connectRaw(t, gateway.proxy), { code: 'ECONNREFUSED' })
-})
+  t.test(`${engine}: a closed gateway leaves nothing open`, async (t) => {
+    const upstream = await startUpstream(t)
+    const names = await startNames(t, { silent: true })
+    const before = countResources()
+    const more = `dns: { servers: ['127.0.0.1:${names.port}'], hosts: { contoso.azurecr.io: ['127.0.0.1:${upstream.port}'] } }`
+    const gateway = await startGateway(t, configure({ more }))
+    const { server } = await openPair(t, gateway, upstream)
+    for (const bytes of ['', 'CONNECT con', '\x16\x03', writeConnect('evil.example:443'), writeConnect('contoso.eastus.data.azurecr.io:443')]) {
+      const client = await connectRaw(t, { ...gateway.proxy, allowHalfOpen: true })
+      client.send(bytes)
+      client.socket.once('end', () => client.socket.destroy())
+    }
+    await waitUntil(() => gateway.gateway.tunnelCount === 2, 'both tunnels to be under way')
+    await gateway.gateway.close()
+    await waitUntil(() => server.destroyed, 'the upstream to be told')
+    await waitUntil(() => countResources() <= before, 'every socket and timer to be freed')
+    await gateway.gateway.close()
+    await t.rejects(connectRaw(t, gateway.proxy), { code: 'ECONNREFUSED' })
+  })
+}
 
 async function readAll (socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []

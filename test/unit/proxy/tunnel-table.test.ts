@@ -4,9 +4,10 @@ import { type Admission, createTunnelTable } from '../../../src/proxy/tunnel-tab
 import { createLogger } from '../../../src/telemetry/logger.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { createTunnelLog } from '../../../src/telemetry/tunnel-log.ts'
+import { metricsOptions } from '../../support/metrics-options.ts'
 
 const logger = createLogger('info', { write () {} })
-const log = createTunnelLog({ logger, metrics: createMetrics({ version: '0', engine: 'stream', dnsCacheEntries: () => 0 }) })
+const log = createTunnelLog({ logger, metrics: createMetrics(metricsOptions) })
 const record = log.open('192.0.2.1:1', 'contoso.azurecr.io:443')
 
 /** The place, or the reason why there is none. */

@@ -15,6 +15,8 @@ import { createTunnelLog } from '../../../src/telemetry/tunnel-log.ts'
 import { parseAnswer } from '../../support/answer.ts'
 import { connectRaw } from '../../support/raw-client.ts'
 import { startEchoUpstream } from '../../support/upstream.ts'
+import { startStreamRelay } from '../../../src/relay/stream-relay.ts'
+import { metricsOptions } from '../../support/metrics-options.ts'
 
 const target = 'contoso.azurecr.io:443'
 const loopbackBlock = requireValue(parseCidr('127.0.0.0/8'))
@@ -44,12 +46,13 @@ interface Line {
 function createServices (lookup: Names['lookup'], more: Partial<TunnelServices> = {}) {
   const lines: Line[] = []
   const logger = createLogger('info', { write: (line) => { lines.push(JSON.parse(line) as Line) } })
-  const metrics = createMetrics({ version: '0', engine: 'stream', dnsCacheEntries: () => 0 })
+  const metrics = createMetrics(metricsOptions)
   const policy = createTestPolicy()
   const services: TunnelServices = {
     policy: () => policy,
     names: { lookup, cacheEntries: 0, servers: [], close () {} },
     tunnels: createTunnelTable({ maxTunnels: 1, maxTunnelsPerClient: 1 }),
+    startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),
     connectTimeoutMs: 5000,
     idleTimeoutMs: 5000,

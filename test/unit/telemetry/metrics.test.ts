@@ -7,6 +7,7 @@ import { reasonWords } from '../../../src/refusal/reasons.ts'
 import { relayOutcomes } from '../../../src/relay/ends.ts'
 import { type Metrics, createMetrics } from '../../../src/telemetry/metrics.ts'
 import { type Sample, readExposition } from './exposition.ts'
+import { metricsOptions } from '../../support/metrics-options.ts'
 
 /** The samples of a series, without the prefix in its name. */
 async function readSeries (metrics: Metrics, name: string): Promise<Sample[]> {
@@ -21,7 +22,7 @@ async function readValues (metrics: Metrics, name: string): Promise<Record<strin
 }
 
 function createTestMetrics (): Metrics {
-  return createMetrics({ version: '1.2.3', engine: 'stream', dnsCacheEntries: () => 7 })
+  return createMetrics(metricsOptions)
 }
 
 const data = { registry: 'contoso.azurecr.io', class: 'data', region: 'eastus' }
@@ -62,6 +63,7 @@ t.test('the labels of our own series, and their values, are closed sets', async 
   const closedSets: Record<string, Readonly<Record<string, readonly string[]>>> = {
     build_info: { version: ['1.2.3'], node: [process.version] },
     relay_engine_info: { engine: ['stream'] },
+    relay_pipes: { state: ['idle', 'lent'] },
     dns_cache_entries: {},
     refusals_total: { reason: reasonWords },
     tunnel_bytes_total: { registry: registries, class: endpointClasses, region: ['eastus', ''], direction: ['from_client', 'from_upstream'] },

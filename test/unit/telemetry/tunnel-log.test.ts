@@ -4,6 +4,7 @@ import { type Reason, refuse } from '../../../src/refusal/reasons.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { type TunnelRecord, createTunnelLog } from '../../../src/telemetry/tunnel-log.ts'
+import { metricsOptions } from '../../support/metrics-options.ts'
 
 const client = '10.0.0.5:40000'
 const rule = { registry: 'contoso.azurecr.io', class: 'login', region: '' }
@@ -14,7 +15,7 @@ function createTestLog (level = 'info') {
   const clock = { now: Date.UTC(2026, 10, 22) }
   const lines: Array<Record<string, unknown>> = []
   const logger = createLogger(level, { write (line) { lines.push(JSON.parse(line) as Record<string, unknown>) } })
-  const metrics = createMetrics({ version: '0', engine: 'stream', dnsCacheEntries: () => 0 })
+  const metrics = createMetrics(metricsOptions)
   const log = createTunnelLog({ logger, metrics, now: () => clock.now })
   return { clock, lines, metrics, log }
 }

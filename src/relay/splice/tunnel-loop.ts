@@ -1,0 +1,218 @@
+import { type Libc, createEpollEvents, epoll, errno } from '../../host/libc.ts'
+import type { RelayOutcome } from '../ends.ts'
+import { type Flow, type FlowEnd, type FlowTools, createFlow, emptyFlow, failure, pumpFlow } from './flow.ts'
+import type { PipePool } from './pipe-pool.ts'
+import { type Tally, readClock } from './tally.ts'
+
+/** A tunnel to carry. The loop owns both descriptors from here on. */
+export interface LoopTunnel {
+  /** Its place in the tally, free since the last tunnel there has ended. */
+  readonly slot: number
+  readonly clientFd: number
+  readonly upstreamFd: number
+  /** What was read of either end before, and goes out first. */
+  readonly fromClient: Uint8Array | undefined
+  readonly fromUpstream: Uint8Array | undefined
+  readonly idleTimeoutMs: number
+}
+
+export interface TunnelLoopOptions {
+  readonly libc: Libc
+  readonly pipes: PipePool
+  readonly tally: Tally
+  /** A descriptor that becomes readable when there are commands. */
+  readonly eventFd: number
+  readonly spliceAfterBytes: number
+  /** Called after the tunnel's descriptors are closed and its last bytes are in the tally. */
+  readonly onEnded: (slot: number, outcome: RelayOutcome) => void
+}
+
+/** Carries the tunnels of one thread. */
+export interface TunnelLoop {
+  add (tunnel: LoopTunnel): void
+  /** Resets both ends of a tunnel, if it is still there. */
+  stop (slot: number): void
+  /**
+   * Waits for something to happen, for a second at most, and does what there is to do. Returns whether the event
+   * descriptor was signalled.
+   */
+  turn (): boolean
+  /** Resets every tunnel, and frees what the loop made. */
+  close (): void
+}
+
+interface CarriedTunnel {
+  readonly slot: number
+  readonly client: FlowEnd
+  readonly upstream: FlowEnd
+  readonly fromClient: Flow
+  readonly fromUpstream: Flow
+  readonly idleTimeoutMs: number
+  /** When a tunnel that is only being emptied is cut off; Infinity until then. */
+  cutAt: number
+  /** What it will have ended as, once an end has failed. */
+  outcome: RelayOutcome | undefined
+  isQueued: boolean
+}
+
+// A thread that is blocked in a call cannot be stopped from outside, so it comes up for air.
+const maxWaitMs = 1000
+const eventsPerWait = 256
+const scratchBytes = 64 * 1024
+// How long an end may go on sending to nobody, so that what it is still owed is not cut off by an early reset.
+const lingerMs = 10_000
+const eventTag = 0xffffffff
+
+/** An empty loop with an epoll of its own. */
+export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
+  const { libc, pipes, tally, eventFd, onEnded } = options
+  const tools: FlowTools = {
+    libc,
+    pipes,
+    tally,
+    scratch: new Uint8Array(scratchBytes),
+    spliceAfterBytes: options.spliceAfterBytes,
+    now: readClock(),
+  }
+  const tunnels = new Map<number, CarriedTunnel>()
+  const events = createEpollEvents(eventsPerWait)
+  const epollFd = libc.createEpoll()
+  libc.watch(epollFd, eventFd, eventTag)
+  let queue: CarriedTunnel[] = []
+  let nextCheckAt = Infinity
+
+  function enqueue (tunnel: CarriedTunnel): void {
+    if (tunnel.isQueued) return
+    tunnel.isQueued = true
+    queue.push(tunnel)
+  }
+
+  /** Takes note of an event; returns whether it was the event descriptor's. */
+  function note (bits: number, tag: number): boolean {
+    if (tag === eventTag) {
+      libc.drainEvent(eventFd)
+      return true
+    }
+    const tunnel = tunnels.get(tag >>> 1)
+    if (tunnel === undefined) return false
+    const end = (tag & 1) === 0 ? tunnel.client : tunnel.upstream
+    const isOver = (bits & (epoll.error | epoll.hangUp)) !== 0
+    // An error shows itself to whichever call comes first.
+    if (isOver || (bits & epoll.out) !== 0) end.writable = true
+    if (isOver || (bits & (epoll.in | epoll.readHangUp)) !== 0) end.readable = true
+    if (isOver || (bits & epoll.readHangUp) !== 0) end.hungUp = true
+    enqueue(tunnel)
+    return false
+  }
+
+  /** Gives a tunnel its turn in both directions. */
+  function visit (tunnel: CarriedTunnel): void {
+    tunnel.isQueued = false
+    const { fromClient, fromUpstream } = tunnel
+    for (const flow of [fromClient, fromUpstream]) {
+      if (flow.isDone) continue
+      const pumped = pumpFlow(flow, tools)
+      if (pumped === 'more') enqueue(tunnel)
+      if (pumped === 'failed' && !survives(tunnel, flow)) return
+    }
+    if (fromClient.isDone && fromUpstream.isDone) end(tunnel, tunnel.outcome ?? 'closed', false)
+  }
+
+  /**
+   * Sees to a failed end; returns whether the tunnel goes on. EPIPE says that the peer had sent FIN before it went: all
+   * it had to say will be read. What the other end still sends is for nobody, but what it is owed must reach it.
+   */
+  function survives (tunnel: CarriedTunnel, flow: Flow): boolean {
+    const failedEnd = failure.isSource ? flow.from : flow.to
+    const outcome = failedEnd === tunnel.client ? 'client_reset' : 'upstream_reset'
+    if (failure.isSource || failure.errno !== errno.EPIPE || tunnel.outcome !== undefined) {
+      end(tunnel, tunnel.outcome ?? outcome, true)
+      return false
+    }
+    emptyFlow(flow, tools)
+    flow.isDiscarding = true
+    flow.to.readable = true
+    flow.to.hungUp = true
+    tunnel.outcome = outcome
+    tunnel.cutAt = tools.now + lingerMs
+    nextCheckAt = Math.min(nextCheckAt, tunnel.cutAt)
+    enqueue(tunnel)
+    return true
+  }
+
+  function end (tunnel: CarriedTunnel, outcome: RelayOutcome, isReset: boolean): void {
+    for (const flow of [tunnel.fromClient, tunnel.fromUpstream]) emptyFlow(flow, tools)
+    tally.setClosed(tunnel.slot)
+    for (const { fd } of [tunnel.client, tunnel.upstream]) {
+      if (isReset) libc.lingerNone(fd)
+      libc.close(fd)
+    }
+    tunnels.delete(tunnel.slot)
+    if (tunnels.size === 0) pipes.trim()
+    // A tunnel that is still queued is skipped there.
+    tunnel.isQueued = true
+    onEnded(tunnel.slot, outcome)
+  }
+
+  /** Ends what has been idle, or emptied, for too long; says when to look again. */
+  function checkTimes (): void {
+    nextCheckAt = Infinity
+    for (const tunnel of tunnels.values()) {
+      const idleAt = tally.lastByteAt(tunnel.slot) + tunnel.idleTimeoutMs
+      if (tunnel.cutAt <= tools.now) end(tunnel, tunnel.outcome ?? 'stopped', true)
+      else if (idleAt <= tools.now) end(tunnel, 'idle', true)
+      else nextCheckAt = Math.min(nextCheckAt, idleAt, tunnel.cutAt)
+    }
+  }
+
+  return {
+    add ({ slot, clientFd, upstreamFd, fromClient, fromUpstream, idleTimeoutMs }) {
+      const client: FlowEnd = { fd: clientFd, readable: true, writable: true, hungUp: false }
+      const upstream: FlowEnd = { fd: upstreamFd, readable: true, writable: true, hungUp: false }
+      const tunnel: CarriedTunnel = {
+        slot,
+        client,
+        upstream,
+        fromClient: createFlow(slot, 0, client, upstream, fromClient),
+        fromUpstream: createFlow(slot, 1, upstream, client, fromUpstream),
+        idleTimeoutMs,
+        cutAt: Infinity,
+        outcome: undefined,
+        isQueued: false,
+      }
+      tunnels.set(slot, tunnel)
+      libc.watch(epollFd, clientFd, slot * 2)
+      libc.watch(epollFd, upstreamFd, slot * 2 + 1)
+      nextCheckAt = Math.min(nextCheckAt, tally.lastByteAt(slot) + idleTimeoutMs)
+      enqueue(tunnel)
+    },
+
+    stop (slot) {
+      const tunnel = tunnels.get(slot)
+      if (tunnel !== undefined) end(tunnel, 'stopped', true)
+    },
+
+    turn () {
+      const untilCheck = Math.max(0, Math.ceil(nextCheckAt - readClock()))
+      const timeoutMs = queue.length > 0 ? 0 : Math.min(maxWaitMs, untilCheck)
+      const count = libc.wait(epollFd, events, timeoutMs)
+      tools.now = readClock()
+      let isSignalled = false
+      for (let index = 0; index < count; index++) {
+        if (note(events.bits(index), events.tag(index))) isSignalled = true
+      }
+      const turns = queue
+      queue = []
+      for (const tunnel of turns) if (tunnels.get(tunnel.slot) === tunnel) visit(tunnel)
+      if (tools.now >= nextCheckAt) checkTimes()
+      tally.writePipes(pipes.idle, pipes.lent)
+      return isSignalled
+    },
+
+    close () {
+      for (const tunnel of [...tunnels.values()]) end(tunnel, 'stopped', true)
+      libc.close(epollFd)
+      pipes.trim()
+    },
+  }
+}

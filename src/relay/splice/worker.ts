@@ -1,0 +1,45 @@
+/**
+ * The body of a relay thread: turns the loop, and takes commands between turns. It never returns to Node's own event
+ * loop before it is told to close; the main thread wakes it through the event descriptor.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { loadLibc } from '../../host/libc.ts'
+import { createPipePool } from './pipe-pool.ts'
+import { openTally } from './tally.ts'
+import type { ThreadCommand, ThreadData, ThreadReport } from './thread.ts'
+import { createTunnelLoop } from './tunnel-loop.ts'
+
+const { eventFd, memory, pipeBytes, maxPipeBytes, spliceAfterBytes } = workerData as ThreadData
+const port = parentPort
+const loaded = loadLibc()
+if (port === null || !('libc' in loaded)) throw new Error('a relay thread needs its port and the C library')
+const { libc } = loaded
+
+const report = (message: ThreadReport): void => port.postMessage(message)
+const loop = createTunnelLoop({
+  libc,
+  pipes: createPipePool({ libc, pipeBytes, maxBytes: maxPipeBytes }),
+  tally: openTally(memory),
+  eventFd,
+  spliceAfterBytes,
+  onEnded: (slot, outcome) => report({ slot, outcome }),
+})
+
+/** Carries out what has been asked for; returns whether to go on. */
+function takeCommands (from: NonNullable<typeof port>): boolean {
+  for (;;) {
+    const received = receiveMessageOnPort(from) as { message: ThreadCommand } | undefined
+    if (received === undefined) return true
+    const { message } = received
+    if (message.kind === 'close') return false
+    if (message.kind === 'add') loop.add(message.tunnel)
+    else loop.stop(message.slot)
+  }
+}
+
+let isOpen = true
+while (isOpen) {
+  if (loop.turn()) isOpen = takeCommands(port)
+}
+loop.close()
+port.close()

@@ -1,0 +1,9 @@
+import type { MetricsOptions } from '../../src/telemetry/metrics.ts'
+
+/** Metrics of a gateway that nothing else is known of. */
+export const metricsOptions: MetricsOptions = {
+  version: '1.2.3',
+  engine: () => 'stream',
+  pipes: () => ({ idle: 3, lent: 2 }),
+  dnsCacheEntries: () => 7,
+}
