@@ -8,13 +8,15 @@ import { canonicalHostName } from './net/host-name.ts'
 import { explainTarget } from './policy/explain.ts'
 import type { Policy } from './policy/policy.ts'
 import type { TunnelPlace, TunnelTable } from './proxy/tunnel-table.ts'
+import type { Relays } from './relay/relay.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { TunnelLog } from './telemetry/tunnel-log.ts'
 
 /** The parts of a gateway that the admin listener shows. */
 export interface GatewayParts {
   readonly version: string
-  readonly engine: () => string
+  /** Absent until the gateway has started. */
+  readonly relays: () => Pick<Relays, 'engine' | 'threads'> | undefined
   readonly configuration: Configuration
   readonly policy: Policy
   readonly names: Names
@@ -31,14 +33,14 @@ export interface GatewayViews {
 
 /** Reads the parts when it is asked, and keeps nothing of them but the last readiness. */
 export function createGatewayViews (parts: GatewayParts): GatewayViews {
-  const { version, engine, policy, names, tunnels, log, metrics } = parts
+  const { version, relays, policy, names, tunnels, log, metrics } = parts
   const startedAt = new Date()
   let state: GatewayState = 'starting'
   let listeners: readonly ListenerView[] = []
   let lastReadiness: Readiness = { ready: false, checks: [] }
 
   async function checkReadiness (): Promise<Readiness> {
-    const checks = [checkListening(state), checkDraining(state), await checkNames(parts)]
+    const checks = [checkListening(state), checkDraining(state), checkRelays(relays()), await checkNames(parts)]
     lastReadiness = { ready: checks.every(({ ok }) => ok), checks }
     return lastReadiness
   }
@@ -53,7 +55,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       state,
       readiness: lastReadiness,
       listeners,
-      relayEngine: engine(),
+      relayEngine: relays()?.engine ?? 'none',
       allowed: policy.rules.map((rule) => {
         return { class: rule.class, host: rule.pattern, registry: rule.registry, region: rule.region }
       }),
@@ -105,6 +107,15 @@ function checkListening (state: GatewayState): ReadinessCheck {
 function checkDraining (state: GatewayState): ReadinessCheck {
   const ok = state !== 'draining'
   return { name: 'shutdown', ok, detail: ok ? 'Not shutting down.' : 'Shutting down: no new tunnels.' }
+}
+
+/** Streams carry what no thread does, so a thread that has died is told here and holds nobody up. */
+function checkRelays (relays: ReturnType<GatewayParts['relays']>): ReadinessCheck {
+  if (relays === undefined) return { name: 'relay', ok: false, detail: 'Not started yet.' }
+  const { engine, threads: { running, died } } = relays
+  const deaths = died === 0 ? '' : ` ${died} died since the start: look for relay_thread_died in the log.`
+  const detail = engine === 'splice' ? `splice, threads running: ${running}.${deaths}` : 'Bytes go through streams.'
+  return { name: 'relay', ok: true, detail }
 }
 
 /** Asks for a login server; any answer at all says that the name servers answer. */

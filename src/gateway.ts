@@ -108,7 +108,7 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
       refuseRequest(end, record, new TunnelFailure(refusal))
     },
   })
-  const parts = { version, engine: () => relays?.engine ?? 'none', configuration, policy, names, tunnels, log, metrics }
+  const parts = { version, relays: () => relays, configuration, policy, names, tunnels, log, metrics }
   const views = createGatewayViews(parts)
   // Fastify's own notes are for whoever debugs it.
   const adminLogger = logger.child({}, { level: 'warn' })
@@ -167,7 +167,7 @@ function demandStarted (relays: Relays | undefined): Relays {
 function relayEvents (logger: Logger): Pick<RelaysOptions, 'onFallback' | 'onThreadDeath'> {
   return {
     onFallback: (problem) => logger.warn({ engine: 'stream', problem }, 'splice_unavailable'),
-    onThreadDeath: (cause) => logger.error({ err: cause }, 'relay_thread_died'),
+    onThreadDeath: (cause, isReplaced) => logger.error({ err: cause, isReplaced }, 'relay_thread_died'),
   }
 }
 

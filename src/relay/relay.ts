@@ -20,6 +20,8 @@ export interface Relays {
   start (options: RelayOptions): Relay
   /** Pipes of the splice engine that wait to be used, and pipes that hold bytes. */
   readonly pipes: { readonly idle: number, readonly lent: number }
+  /** Threads of the splice engine that run, and how many have died since the start. */
+  readonly threads: { readonly running: number, readonly died: number }
   /** Resets what is left of the relays on threads, and ends the threads. */
   close (): Promise<void>
 }
@@ -32,8 +34,8 @@ export interface RelaysOptions {
   readonly maxTunnels: number
   /** `auto` has settled for streams, and why. */
   readonly onFallback: (problem: string) => void
-  /** A relay thread has died with its tunnels, and a new one has taken its place. */
-  readonly onThreadDeath: (cause: unknown) => void
+  /** A relay thread has died with its tunnels; says whether a new one has taken its place. */
+  readonly onThreadDeath: (cause: unknown, isReplaced: boolean) => void
 }
 
 /** The splice engine was asked for, and does not work here. */
@@ -47,13 +49,20 @@ export async function startRelays (options: RelaysOptions): Promise<Relays> {
   if (typeof splice === 'string') {
     if (options.engine === 'splice') throw new SpliceUnavailableError(splice)
     if (options.engine === 'auto') options.onFallback(splice)
-    return { engine: 'stream', start: startStreamRelay, pipes: { idle: 0, lent: 0 }, close: async () => {} }
+    return {
+      engine: 'stream',
+      start: startStreamRelay,
+      pipes: { idle: 0, lent: 0 },
+      threads: { running: 0, died: 0 },
+      close: async () => {},
+    }
   }
   return {
     engine: 'splice',
     // TLS with the client has its bytes in Node's hands, and so stays there.
     start: (relay) => splice.start(relay) ?? startStreamRelay(relay),
     get pipes () { return { idle: splice.pipesIdle, lent: splice.pipesLent } },
+    get threads () { return { running: splice.threadsRunning, died: splice.threadsDied } },
     close: splice.close,
   }
 }

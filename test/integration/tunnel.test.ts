@@ -272,7 +272,7 @@ for (const engine of ['stream', 'splice'] as const) {
     const drained = gateway.gateway.drain()
     const ready = await gateway.ask('/readyz')
     t.equal(ready.status, 503)
-    t.match(JSON.parse(ready.body).checks, [{ ok: true }, { name: 'shutdown', ok: false }, { ok: true }])
+    t.match(JSON.parse(ready.body).checks, [{ ok: true }, { name: 'shutdown', ok: false }, { name: 'relay', ok: true }, { ok: true }])
     t.equal((await gateway.ask('/healthz')).status, 200)
     waiting.send(writeConnect(target))
     t.match(parseAnswer((await waiting.ended).bytes), { status: 503, reason: 'shutting_down' })

@@ -11,8 +11,8 @@ export interface SpliceRelaysOptions {
   readonly threads: number
   /** Most tunnels at once, over all threads. */
   readonly maxTunnels: number
-  /** A thread has died, with the tunnels it carried; another has taken its place. */
-  readonly onThreadDeath: (cause: unknown) => void
+  /** A thread has died, with the tunnels it carried; says whether another has taken its place. */
+  readonly onThreadDeath: (cause: unknown, isReplaced: boolean) => void
 }
 
 /** Relays on threads of their own, whose bytes the kernel moves. */
@@ -21,6 +21,8 @@ export interface SpliceRelays {
   start (options: RelayOptions): Relay | undefined
   readonly pipesIdle: number
   readonly pipesLent: number
+  readonly threadsRunning: number
+  readonly threadsDied: number
   close (): Promise<void>
 }
 
@@ -28,33 +30,41 @@ export interface SpliceRelays {
 const pipeBytes = 256 * 1024
 // fs.pipe-user-pages-soft is 16,384 pages for an unprivileged user, all threads together.
 const maxPipeBytes = 64 * 1024 * 1024
+const shortestLifeMs = 10_000
 // Manifests and tokens are copied, layers are spliced.
 const spliceAfterBytes = 128 * 1024
 
 /** Starts the threads. */
 export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }: SpliceRelaysOptions): SpliceRelays {
-  const running: RelayThread[] = []
+  const running = new Set<RelayThread>()
+  let threadsDied = 0
   let isClosing = false
 
-  function startThread (index: number): void {
-    running[index] = startRelayThread({
+  function startThread (): void {
+    const startedAt = readClock()
+    const thread = startRelayThread({
       libc,
       slots: maxTunnels,
       pipeBytes,
       maxPipeBytes: Math.floor(maxPipeBytes / threads),
       spliceAfterBytes,
       onDeath (cause) {
+        running.delete(thread)
         if (isClosing) return
-        startThread(index)
-        onThreadDeath(cause)
+        threadsDied++
+        // One that dies at birth would do so again and again; without threads, bytes go through streams.
+        const isReplaced = readClock() - startedAt > shortestLifeMs
+        if (isReplaced) startThread()
+        onThreadDeath(cause, isReplaced)
       },
     })
+    running.add(thread)
   }
 
-  for (let index = 0; index < threads; index++) startThread(index)
+  for (let count = 0; count < threads; count++) startThread()
 
   function leastLoaded (): RelayThread | undefined {
-    const open = running.filter(({ hasRoom }) => hasRoom)
+    const open = [...running].filter(({ hasRoom }) => hasRoom)
     return open.sort((a, b) => a.load - b.load)[0]
   }
 
@@ -73,11 +83,13 @@ export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }:
       const closed = [relay.ended, untilClosed(client.socket), untilClosed(upstream.socket)] as const
       return { ...relay, ended: Promise.all(closed).then(([outcome]) => outcome) }
     },
-    get pipesIdle () { return running.reduce((sum, { tally }) => sum + tally.pipesIdle, 0) },
-    get pipesLent () { return running.reduce((sum, { tally }) => sum + tally.pipesLent, 0) },
+    get pipesIdle () { return sumOf(running, ({ tally }) => tally.pipesIdle) },
+    get pipesLent () { return sumOf(running, ({ tally }) => tally.pipesLent) },
+    get threadsRunning () { return running.size },
+    get threadsDied () { return threadsDied },
     async close () {
       isClosing = true
-      await Promise.all(running.map(async (thread) => { await thread.close() }))
+      await Promise.all([...running].map(async (thread) => { await thread.close() }))
     },
   }
 }
@@ -107,6 +119,12 @@ function carry (thread: RelayThread, tunnel: Omit<LoopTunnel, 'slot'>): Relay {
       if (last === undefined) thread.stop(slot)
     },
   }
+}
+
+function sumOf (threads: Iterable<RelayThread>, read: (thread: RelayThread) => number): number {
+  let sum = 0
+  for (const thread of threads) sum += read(thread)
+  return sum
 }
 
 /** Node closes its own descriptor a moment behind the hand-over; `socket.closed` says so too early. */
