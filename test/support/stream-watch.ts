@@ -56,7 +56,13 @@ export async function writeAll (stream: Duplex, chunks: Iterable<Buffer>): Promi
   for (const chunk of chunks) {
     if (stream.destroyed) return
     if (stream.write(chunk)) continue
-    await new Promise<void>((resolve) => { stream.once('drain', resolve).once('close', resolve) })
+    await new Promise<void>((resolve) => {
+      function go (): void {
+        stream.off('drain', go).off('close', go)
+        resolve()
+      }
+      stream.on('drain', go).on('close', go)
+    })
   }
 }
 
