@@ -96,7 +96,7 @@ export function pumpFlow (flow: Flow, tools: FlowTools): Pumped {
     if (!isEmpty(flow)) {
       if (!flow.to.writable) return 'settled'
       const written = flow.inPipe > 0 ? spliceOut(flow, tools) : writeBacklog(flow, tools)
-      if (written < 0) return failed(written, false)
+      if (written < 0) return 'failed'
       continue
     }
     if (flow.hasEnded) {
@@ -105,7 +105,7 @@ export function pumpFlow (flow: Flow, tools: FlowTools): Pumped {
     }
     if (!flow.from.readable) return 'settled'
     const read = flow.isDiscarding ? discard(flow, tools) : readIn(flow, tools)
-    if (read < 0) return failed(read, true)
+    if (read < 0) return 'failed'
   }
   return 'more'
 }
@@ -120,12 +120,6 @@ export function emptyFlow (flow: Flow, { pipes }: FlowTools): void {
 
 function isEmpty ({ backlog, inPipe }: Flow): boolean {
   return backlog === undefined && inPipe === 0
-}
-
-function failed (result: number, isSource: boolean): Pumped {
-  failure.errno = -result
-  failure.isSource = isSource
-  return 'failed'
 }
 
 function passEnd (flow: Flow, { libc }: FlowTools): void {
@@ -200,15 +194,23 @@ function discard (flow: Flow, { libc, scratch }: FlowTools): number {
   return read > 0 ? read : noteEmpty(flow, read)
 }
 
-/** What a reading call that brought nothing means: the end, an empty socket, or a failure. */
+/** What a reading call that brought nothing means: the end, an empty socket, or a failure, which it notes. */
 function noteEmpty (flow: Flow, result: number): number {
   if (result === 0) flow.hasEnded = true
   if (result === -errno.EAGAIN) flow.from.readable = false
-  return result === -errno.EAGAIN || result === -errno.EINTR ? 0 : result
+  return noteFailure(result, true)
 }
 
-/** What a writing call that failed means: a full socket, or a failure. */
+/** What a writing call that failed means: a full socket, or a failure, which it notes. */
 function noteFull (to: FlowEnd, result: number): number {
   if (result === -errno.EAGAIN) to.writable = false
-  return result === -errno.EAGAIN || result === -errno.EINTR ? 0 : result
+  return noteFailure(result, false)
+}
+
+/** Returns 0 for what is no failure, else the negative errno. */
+function noteFailure (result: number, isSource: boolean): number {
+  if (result >= 0 || result === -errno.EAGAIN || result === -errno.EINTR) return 0
+  failure.errno = -result
+  failure.isSource = isSource
+  return result
 }

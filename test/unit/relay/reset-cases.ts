@@ -110,6 +110,25 @@ async function answerEarly (t: Test, bench: Bench, answerer: Side): Promise<void
   t.equal(await relay.ended, `${answerer}_reset`)
 }
 
+/** As a client does that uploads, closes without waiting for the answer, and is answered all the same. */
+async function leaveEarly (t: Test, bench: Bench, leaver: Side): Promise<void> {
+  const { relay, far } = await openTunnel(t, bench)
+  const other = otherSide(leaver)
+  const upload = createNoise(2_000_000, 1)
+  far[leaver].stream.end(upload)
+  while (countFrom(relay, leaver) < upload.length) await new Promise(setImmediate)
+  far[leaver].socket.destroy()
+  // The first word meets a connection that is still there, and the kernel's answer is a reset; the second one fails.
+  for (let words = 1; words <= 2; words++) {
+    far[other].stream.write('.')
+    for (let turn = 0; turn < 200 && countFrom(relay, other) < words; turn++) await new Promise(setImmediate)
+  }
+  const seen = await readBytes(far[other].stream, upload.length)
+  t.equal(computeSha256(seen), computeSha256(upload))
+  far[other].stream.destroy()
+  t.equal(await relay.ended, `${leaver}_reset`)
+}
+
 async function stop (t: Test, bench: Bench, isBusy: boolean): Promise<void> {
   const { relay, far } = await openTunnel(t, bench)
   if (isBusy) {
@@ -141,6 +160,10 @@ export const resetCases: readonly RelayCase[] = [
   ...sides.map((side): RelayCase => ({
     name: `the last words of the ${side} arrive whole though it closes while the other side still sends`,
     run: (t, bench) => answerEarly(t, bench, side),
+  })),
+  ...sides.map((side): RelayCase => ({
+    name: `what the ${side} sent before it closed arrives whole though it is still answered`,
+    run: (t, bench) => leaveEarly(t, bench, side),
   })),
   { name: 'stopped, it resets both ends', run: (t, bench) => stop(t, bench, false) },
   { name: 'stopped while bytes move, it resets both ends', run: (t, bench) => stop(t, bench, true) },
