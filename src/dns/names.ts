@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Address } from '../net/address.ts'
+import type { CutSignal } from '../net/cut-signal.ts'
 import type { HostName } from '../net/host-name.ts'
 import type { Answer, QueryOutcome, Resolver } from './resolver.ts'
 
@@ -35,7 +36,7 @@ export interface Names {
    * The addresses of a name, both families, in the order of the answers. Rejects with `LookupError`: an aborted signal
    * is a `timeout` (the question goes on, for the cache).
    */
-  lookup (name: HostName, signal?: AbortSignal): Promise<readonly Destination[]>
+  lookup (name: HostName, signal?: CutSignal): Promise<readonly Destination[]>
   /** Names and families held now, good and bad answers. */
   readonly cacheEntries: number
   readonly servers: readonly string[]
@@ -92,26 +93,25 @@ export function createNames (options: NamesOptions): Names {
     return await cache.forceFetch(`${family} ${name}`, { context: { name, family } })
   }
 
-  function classify (name: HostName): CacheResult {
-    const ipv4 = cache.peek(`4 ${name}`)
-    const ipv6 = cache.peek(`6 ${name}`)
-    if (ipv4 === undefined || ipv6 === undefined) return 'miss'
-    return ipv4.addresses.length + ipv6.addresses.length > 0 ? 'hit' : 'negative'
+  /** What is held of both families; `undefined` when one has to be asked for. */
+  function recall (name: HostName): readonly Answer[] | undefined {
+    const ipv6 = cache.get(`6 ${name}`)
+    const ipv4 = cache.get(`4 ${name}`)
+    return ipv6 === undefined || ipv4 === undefined ? undefined : [ipv6, ipv4]
   }
 
-  async function lookupBoth (name: HostName): Promise<readonly Destination[]> {
-    onLookup?.(classify(name))
-    const answers = await bothFamilies(ask(name, 6), ask(name, 4))
-    const addresses = answers.flatMap((answer) => answer.addresses)
-    if (addresses.length === 0) throw new LookupError(name, worstOutcome(answers))
-    return addresses.map((address) => ({ address }))
+  async function askBoth (name: HostName): Promise<readonly Destination[]> {
+    return listDestinations(name, await bothFamilies(ask(name, 6), ask(name, 4)))
   }
 
   return {
     async lookup (name, signal) {
       const fixed = hosts.get(name)
       if (fixed !== undefined) return fixed
-      const found = await unlessAborted(lookupBoth(name), signal)
+      const held = recall(name)
+      onLookup?.(classify(held))
+      if (held !== undefined) return listDestinations(name, held)
+      const found = await unlessAborted(askBoth(name), signal)
       if (found === undefined) throw new LookupError(name, 'timeout')
       return found
     },
@@ -124,6 +124,17 @@ export function createNames (options: NamesOptions): Names {
 interface Question {
   readonly name: HostName
   readonly family: 4 | 6
+}
+
+function classify (held: readonly Answer[] | undefined): CacheResult {
+  if (held === undefined) return 'miss'
+  return held.some(({ addresses }) => addresses.length > 0) ? 'hit' : 'negative'
+}
+
+function listDestinations (name: HostName, answers: readonly Answer[]): readonly Destination[] {
+  const addresses = answers.flatMap((answer) => answer.addresses)
+  if (addresses.length === 0) throw new LookupError(name, worstOutcome(answers))
+  return addresses.map((address) => ({ address }))
 }
 
 /** Both answers; or only the first, when it is good and the other is late. */
@@ -150,11 +161,11 @@ function worstOutcome (answers: readonly Answer[]): LookupError['outcome'] {
 }
 
 /** What the promise brings, or `undefined` when the signal is aborted first; leaves no listener behind. */
-async function unlessAborted<T> (promise: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+async function unlessAborted<T> (promise: Promise<T>, signal: CutSignal | undefined): Promise<T | undefined> {
   if (signal === undefined) return await promise
   let wake = (): void => {}
   const aborted = new Promise<undefined>((resolve) => { wake = () => resolve(undefined) })
-  signal.addEventListener('abort', wake, { once: true })
+  signal.addEventListener('abort', wake)
   if (signal.aborted) wake()
   try {
     return await Promise.race([aborted, promise])

@@ -28,7 +28,8 @@ export function parseAuthority (text: string): ParsedAuthority {
   if (text.length > maxLength) return malformed
   const [, hostText = '', portText = ''] = /^(.*):([^:]*)$/s.exec(text) ?? []
   // The last colon of a bare IPv6 address is its own.
-  if (isAddressLike(text) || isAddressLike(hostText)) return ipLiteral
+  const isBareAddress = (portText === '' || hostText.includes(':')) && isAddressLike(text)
+  if (isBareAddress || isAddressLike(hostText)) return ipLiteral
   const host = canonicalHostName(hostText)
   const port = parsePort(portText)
   return host === undefined || port === undefined ? malformed : { ok: true, authority: { host, port } }

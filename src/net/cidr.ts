@@ -27,12 +27,13 @@ export function parseCidr (text: string): Cidr | undefined {
 }
 
 /** Whether the address lies in the block. An IPv4-mapped IPv6 address is an IPv6 address: it lies in no IPv4 block. */
-export function cidrContains (cidr: Cidr, address: Address): boolean {
-  if (cidr.first.family !== address.family) return false
-  return address.words.every((word, index) => {
-    const mask = wordMask(cidr.prefixLength, index)
-    return (word & mask) === ((cidr.first.words[index] ?? 0) & mask)
-  })
+export function cidrContains ({ first, prefixLength }: Cidr, { family, words }: Address): boolean {
+  if (first.family !== family) return false
+  for (let index = 0; index * 32 < prefixLength; index++) {
+    const difference = (words[index] ?? 0) ^ (first.words[index] ?? 0)
+    if ((difference & wordMask(prefixLength, index)) !== 0) return false
+  }
+  return true
 }
 
 /** The mask over the word at `index` for a block whose leading `prefixLength` bits count. */

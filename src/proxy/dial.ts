@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { Address } from '../net/address.ts'
+import type { CutSignal } from '../net/cut-signal.ts'
 
 /** One address and port to try. */
 export interface DialTarget {
@@ -35,7 +36,7 @@ export interface DialOptions {
   /** In order of preference; at least one. */
   readonly targets: readonly DialTarget[]
   /** Aborted when the time is up or the client has gone. */
-  readonly signal: AbortSignal
+  readonly signal: CutSignal
   /** Milliseconds between the starts of two attempts. */
   readonly attemptDelayMs?: number
   /** Called once for each attempt that was started. */
@@ -96,7 +97,7 @@ export async function dial (options: DialOptions): Promise<Dialled> {
   try {
     await new Promise<void>((resolve) => {
       settle = resolve
-      signal.addEventListener('abort', settle, { once: true })
+      signal.addEventListener('abort', settle)
       if (signal.aborted) settle()
       else startNext()
     })

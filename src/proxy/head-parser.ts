@@ -60,18 +60,29 @@ export function createHeadParser ({ connect, unusable, broken }: HeadEvents): He
  * RFC 9110 §9.3.6: a CONNECT has no content, and what follows its head belongs to the tunnel. A client that announces
  * content does not mean that, so there is no telling what its bytes are.
  */
-function findProblem ({ headers, headersDistinct, httpVersionMajor }: IncomingMessage): Refusal | undefined {
-  if (httpVersionMajor !== 1) {
+function findProblem (request: IncomingMessage): Refusal | undefined {
+  if (request.httpVersionMajor !== 1) {
     return refuse('bad_request', 'the gateway speaks HTTP/1.1 and HTTP/1.0', 'Set the client to HTTP/1.1 for its proxy.')
   }
   // RFC 9112 §3.2 asks for this. One that is missing leaves nothing open: the target alone is what counts.
-  if ((headersDistinct.host ?? []).length > 1) {
+  if (listHeader(request, 'host').length > 1) {
     return refuse('bad_request', 'the request has more than one Host header',
       'Send it once, and see that nothing in between adds another.')
   }
-  const announcesContent = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+  const announcesContent = listHeader(request, 'transfer-encoding').length > 0 ||
+    listHeader(request, 'content-length').some((length) => length !== '0')
   if (!announcesContent) return undefined
   return refuse('bad_request', 'a CONNECT request has no content', 'Send it without Content-Length and Transfer-Encoding.')
+}
+
+/** The values of a header, from the head as it came: to have Node sort all of it would cost more than the rest. */
+function listHeader ({ rawHeaders }: IncomingMessage, name: string): readonly string[] {
+  const values: string[] = []
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const found = rawHeaders[index] ?? ''
+    if (found.length === name.length && found.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '')
+  }
+  return values
 }
 
 function describeMethod ({ url = '' }: IncomingMessage): Refusal {

@@ -124,7 +124,7 @@ t.test('a client that goes during the look-up ends it, and is answered nothing',
   const { client, request } = await openRequest(t)
   const { services, lines } = createServices(async (name, signal) => {
     client.reset()
-    if (signal !== undefined) await once(signal, 'abort')
+    if (signal !== undefined) await new Promise<void>((resolve) => { signal.addEventListener('abort', resolve) })
     throw new LookupError(name, 'timeout')
   })
   await serveTunnel(request, services)
@@ -135,7 +135,7 @@ t.test('a client that goes during the look-up ends it, and is answered nothing',
 t.test('the look-up and the connection share one time', async (t) => {
   const { client, request } = await openRequest(t)
   const { services } = createServices(async (name, signal) => {
-    if (signal !== undefined) await once(signal, 'abort')
+    if (signal !== undefined) await new Promise<void>((resolve) => { signal.addEventListener('abort', resolve) })
     throw new LookupError(name, 'timeout')
   }, { connectTimeoutMs: 20 })
   await serveTunnel(request, services)
