@@ -43,8 +43,22 @@ export interface TunnelServices {
 /**
  * Serves one CONNECT from its head to the end of its tunnel. Owns the client's end from the start. Never rejects: every
  * way out closes the record, gives the place back, and leaves both ends destroyed or about to be.
+ *
+ * No function waits for the end: what it took to open a tunnel would be kept as long as the tunnel.
  */
-export async function serveTunnel (request: ConnectRequest, services: TunnelServices): Promise<void> {
+export function serveTunnel (request: ConnectRequest, services: TunnelServices): Promise<void> {
+  return openTunnel(request, services).then(followTunnel)
+}
+
+/** A tunnel whose bytes are being carried. */
+interface OpenTunnel {
+  readonly relay: Relay
+  readonly record: TunnelRecord
+  readonly place: TunnelPlace
+}
+
+/** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
+async function openTunnel (request: ConnectRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
   const { client, end, target, early } = request
   const { names, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, onAttempt } = services
   const policy = services.policy()
@@ -58,23 +72,32 @@ export async function serveTunnel (request: ConnectRequest, services: TunnelServ
     record.judged(decision)
     const { authority, rule } = permit(decision)
     place = permit(tunnels.admit(client.address.text, record)).place
-    const destinations = await names.lookup(authority.host, setup.signal)
+    const destinations = await names.lookup(authority.host, setup)
     const targets = permitAddresses(policy, rule, destinations, authority.port)
-    const dialled = await dial({ targets, signal: setup.signal, onAttempt })
+    const dialled = await dial({ targets, signal: setup, onAttempt })
     upstream = { stream: dialled.socket, socket: dialled.socket }
     setup.done()
     end.stream.write(established)
-    place.relay = startRelay({ client: end, upstream, early, idleTimeoutMs })
-    record.established(formatSocketAddress(dialled.target.address.text, dialled.target.port), place.relay.bytes)
-    record.ended(await place.relay.ended)
+    const relay = startRelay({ client: end, upstream, early, idleTimeoutMs })
+    place.relay = relay
+    record.established(formatSocketAddress(dialled.target.address.text, dialled.target.port), relay.bytes)
+    return { relay, record, place }
   } catch (error) {
-    if (setup.isClientGone()) record.abandoned()
-    else if (upstream === undefined) refuseRequest(end, record, describeFailure(error, record.target))
-    else abort(end, upstream, record, error)
-  } finally {
     setup.done()
     place?.release()
+    if (setup.isClientGone()) record.abandoned()
+    else if (upstream === undefined) refuseRequest(end, record, describeFailure(error, record.target))
+    else abort(end, upstream, place?.relay, record, error)
+    return undefined
   }
+}
+
+/** Closes the record when the tunnel has ended, and gives its place back. */
+async function followTunnel (tunnel: OpenTunnel | undefined): Promise<void> {
+  if (tunnel === undefined) return
+  const { relay, record, place } = tunnel
+  record.ended(await relay.ended)
+  place.release()
 }
 
 /** Tells the client why there is no tunnel, and closes the record. Owns the client's end from here on. */
@@ -105,7 +128,10 @@ function permitAddresses (
 }
 
 /** A bug behind the 200: nothing can be said to the client any more. */
-function abort (end: RelayEnd, upstream: RelayEnd, record: TunnelRecord, error: unknown): void {
+function abort (
+  end: RelayEnd, upstream: RelayEnd, relay: Relay | undefined, record: TunnelRecord, error: unknown,
+): void {
+  relay?.stop()
   end.stream.destroy()
   upstream.stream.destroy()
   record.refused(describeFailure(error, record.target).refusal, error)

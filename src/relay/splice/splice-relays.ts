@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net'
 import type { Libc } from '../../host/libc.ts'
-import type { Relay, RelayOptions, RelayOutcome } from '../ends.ts'
+import type { ByteCounts, Relay, RelayOptions, RelayOutcome } from '../ends.ts'
 import { handOver } from './hand-over.ts'
 import { readClock } from './tally.ts'
 import { type RelayThread, startRelayThread } from './thread.ts'
@@ -26,8 +25,6 @@ export interface SpliceRelays {
   close (): Promise<void>
 }
 
-// 256 KiB is within 3 % of 1 MiB, and a quarter of the memory that a stalled reader pins.
-const pipeBytes = 256 * 1024
 // fs.pipe-user-pages-soft is 16,384 pages for an unprivileged user, all threads together.
 const maxPipeBytes = 64 * 1024 * 1024
 const shortestLifeMs = 10_000
@@ -45,7 +42,6 @@ export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }:
     const thread = startRelayThread({
       libc,
       slots: maxTunnels,
-      pipeBytes,
       maxPipeBytes: Math.floor(maxPipeBytes / threads),
       spliceAfterBytes,
       onDeath (cause) {
@@ -73,15 +69,13 @@ export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }:
       const thread = leastLoaded()
       const taken = thread === undefined ? undefined : handOver(libc, client, upstream)
       if (thread === undefined || taken === undefined) return undefined
-      const relay = carry(thread, {
+      return new ThreadRelay(thread, {
         clientFd: taken.client.fd,
         upstreamFd: taken.upstream.fd,
         fromClient: join(early, taken.client.buffered),
         fromUpstream: taken.upstream.buffered,
         idleTimeoutMs,
       })
-      const closed = [relay.ended, untilClosed(client.socket), untilClosed(upstream.socket)] as const
-      return { ...relay, ended: Promise.all(closed).then(([outcome]) => outcome) }
     },
     get pipesIdle () { return sumOf(running, ({ tally }) => tally.pipesIdle) },
     get pipesLent () { return sumOf(running, ({ tally }) => tally.pipesLent) },
@@ -94,30 +88,48 @@ export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }:
   }
 }
 
-/** Reads the tally while the tunnel runs, and keeps its last numbers: its place there is given away when it ends. */
-function carry (thread: RelayThread, tunnel: Omit<LoopTunnel, 'slot'>): Relay {
-  const { tally } = thread
-  let last: { fromClient: number, fromUpstream: number, at: number } | undefined
-  let resolveEnded: (outcome: RelayOutcome) => void
-  const ended = new Promise<RelayOutcome>((resolve) => { resolveEnded = resolve })
-  const slot = thread.add(tunnel, (outcome) => {
-    last = {
-      fromClient: tally.bytesFromClient(slot),
-      fromUpstream: tally.bytesFromUpstream(slot),
-      at: tally.lastByteAt(slot),
-    }
-    resolveEnded(outcome)
-  })
-  return {
-    bytes: {
-      get fromClient () { return last?.fromClient ?? tally.bytesFromClient(slot) },
-      get fromUpstream () { return last?.fromUpstream ?? tally.bytesFromUpstream(slot) },
-    },
-    idleMs: () => readClock() - (last?.at ?? tally.lastByteAt(slot)),
-    ended,
-    stop () {
-      if (last === undefined) thread.stop(slot)
-    },
+/**
+ * A relay as the main thread sees it, small because there may be thousands that do nothing. Reads the tally while the
+ * tunnel runs, and keeps its last numbers: its place there is given away when it ends.
+ */
+class ThreadRelay implements Relay, ByteCounts {
+  readonly ended: Promise<RelayOutcome>
+  readonly #thread: RelayThread
+  readonly #slot: number
+  #isOver = false
+  #fromClient = 0
+  #fromUpstream = 0
+  #lastByteAt = 0
+
+  constructor (thread: RelayThread, tunnel: Omit<LoopTunnel, 'slot'>) {
+    let resolveEnded: (outcome: RelayOutcome) => void
+    this.ended = new Promise((resolve) => { resolveEnded = resolve })
+    this.#thread = thread
+    this.#slot = thread.add(tunnel, (outcome) => {
+      this.#fromClient = this.fromClient
+      this.#fromUpstream = this.fromUpstream
+      this.#lastByteAt = thread.tally.lastByteAt(this.#slot)
+      this.#isOver = true
+      resolveEnded(outcome)
+    })
+  }
+
+  get bytes (): ByteCounts { return this }
+
+  get fromClient (): number {
+    return this.#isOver ? this.#fromClient : this.#thread.tally.bytesFromClient(this.#slot)
+  }
+
+  get fromUpstream (): number {
+    return this.#isOver ? this.#fromUpstream : this.#thread.tally.bytesFromUpstream(this.#slot)
+  }
+
+  idleMs (): number {
+    return readClock() - (this.#isOver ? this.#lastByteAt : this.#thread.tally.lastByteAt(this.#slot))
+  }
+
+  stop (): void {
+    if (!this.#isOver) this.#thread.stop(this.#slot)
   }
 }
 
@@ -125,11 +137,6 @@ function sumOf (threads: Iterable<RelayThread>, read: (thread: RelayThread) => n
   let sum = 0
   for (const thread of threads) sum += read(thread)
   return sum
-}
-
-/** Node closes its own descriptor a moment behind the hand-over; `socket.closed` says so too early. */
-async function untilClosed (socket: Socket): Promise<void> {
-  await new Promise((resolve) => { socket.once('close', resolve) })
 }
 
 function join (early: Buffer, buffered: Buffer | undefined): Buffer | undefined {

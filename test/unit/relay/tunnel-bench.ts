@@ -57,3 +57,8 @@ export function otherSide (side: Side): Side {
 export function countFrom ({ bytes }: Relay, side: Side): number {
   return side === 'client' ? bytes.fromClient : bytes.fromUpstream
 }
+
+/** The bytes that it has counted from the client and from the upstream. */
+export function countBoth (relay: Relay): readonly number[] {
+  return sides.map((side) => countFrom(relay, side))
+}
