@@ -13,6 +13,8 @@ export interface Libc {
   shutdownWrite (fd: number): number
   /** Makes the close that follows send RST: SO_LINGER with no time. */
   lingerNone (fd: number): number
+  /** SO_RCVLOWAT: a socket is told to be readable when so many bytes have come; FIN and errors are told at once. */
+  setReadThreshold (fd: number, bytes: number): number
   close (fd: number): number
   /** A duplicate of a descriptor that is closed on exec. */
   duplicate (fd: number): number
@@ -51,6 +53,7 @@ const spliceNonblock = 2
 const shutWrite = 1
 const solSocket = 1
 const soLinger = 13
+const soReceiveLowWater = 18
 const fDupfdCloexec = 1030
 const fSetPipeSize = 1031
 const closeOnExec = 0o2000000
@@ -106,6 +109,7 @@ function bindLibc (): Libc {
   const epollWait = bind('int epoll_wait(int, void *, int, int)')
 
   const lingerNone = new Int32Array([1, 0])
+  const option = new Int32Array(1)
   const one = new Uint8Array(new BigUint64Array([1n]).buffer)
   const drained = new Uint8Array(8)
   const watched = new DataView(new ArrayBuffer(eventBytes))
@@ -119,6 +123,10 @@ function bindLibc (): Libc {
     write,
     shutdownWrite: (fd) => shutdown(fd, shutWrite),
     lingerNone: (fd) => setsockopt(fd, solSocket, soLinger, lingerNone, lingerNone.byteLength),
+    setReadThreshold (fd, bytes) {
+      option[0] = bytes
+      return setsockopt(fd, solSocket, soReceiveLowWater, option, option.byteLength)
+    },
     close,
     duplicate: (fd) => fcntl(fd, fDupfdCloexec, 0),
     pipe: (ends) => pipe2(ends, closeOnExec | nonblock),

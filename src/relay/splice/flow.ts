@@ -1,5 +1,6 @@
 import { type Libc, errno } from '../../host/libc.ts'
 import type { Pipe, PipePool } from './pipe-pool.ts'
+import { type Pace, createPace } from './read-thresholds.ts'
 import type { Tally } from './tally.ts'
 
 /** A socket as the relay thread knows it. Readiness is edge-triggered: true until a call says otherwise. */
@@ -31,6 +32,7 @@ export interface Flow {
   isDiscarding: boolean
   /** FIN has been passed on, or there is nobody to pass it on to. */
   isDone: boolean
+  readonly pace: Pace
 }
 
 /** What pumping needs besides the flow. */
@@ -77,6 +79,7 @@ export function createFlow (
     hasEnded: false,
     isDiscarding: false,
     isDone: false,
+    pace: createPace(),
   }
 }
 

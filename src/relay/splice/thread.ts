@@ -8,7 +8,6 @@ import type { LoopTunnel } from './tunnel-loop.ts'
 export interface ThreadData {
   readonly eventFd: number
   readonly memory: SharedArrayBuffer
-  readonly pipeBytes: number
   readonly maxPipeBytes: number
   readonly spliceAfterBytes: number
 }
@@ -19,7 +18,7 @@ export type ThreadCommand =
   | { readonly kind: 'stop', readonly slot: number }
   | { readonly kind: 'close' }
 
-/** What a thread tells: a tunnel has ended, and its descriptors are closed. */
+/** What a thread tells, in lists: a tunnel has ended, and its descriptors are closed. */
 export interface ThreadReport {
   readonly slot: number
   readonly outcome: RelayOutcome
@@ -29,7 +28,6 @@ export interface RelayThreadOptions {
   readonly libc: Libc
   /** Most tunnels at once. */
   readonly slots: number
-  readonly pipeBytes: number
   readonly maxPipeBytes: number
   readonly spliceAfterBytes: number
   /** The thread has died with its tunnels, which have all ended as `failed`; it must not be used any more. */
@@ -61,7 +59,6 @@ export function startRelayThread (options: RelayThreadOptions): RelayThread {
   const data: ThreadData = {
     eventFd,
     memory: tally.memory,
-    pipeBytes: options.pipeBytes,
     maxPipeBytes: options.maxPipeBytes,
     spliceAfterBytes: options.spliceAfterBytes,
   }
@@ -97,7 +94,9 @@ export function startRelayThread (options: RelayThreadOptions): RelayThread {
     libc.close(eventFd)
   }
 
-  worker.on('message', ({ slot, outcome }: ThreadReport) => finish(slot, outcome))
+  worker.on('message', (reports: readonly ThreadReport[]) => {
+    for (const { slot, outcome } of reports) finish(slot, outcome)
+  })
   let cause: unknown
   worker.on('error', (error) => { cause = error })
   const gone = new Promise<void>((resolve) => {

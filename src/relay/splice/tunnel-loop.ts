@@ -2,6 +2,7 @@ import { type Libc, createEpollEvents, epoll, errno } from '../../host/libc.ts'
 import type { RelayOutcome } from '../ends.ts'
 import { type Flow, type FlowEnd, type FlowTools, createFlow, emptyFlow, failure, pumpFlow } from './flow.ts'
 import type { PipePool } from './pipe-pool.ts'
+import { createReadThresholds } from './read-thresholds.ts'
 import { type Tally, readClock } from './tally.ts'
 
 /** A tunnel to carry. The loop owns both descriptors from here on. */
@@ -74,14 +75,19 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
     spliceAfterBytes: options.spliceAfterBytes,
     now: readClock(),
   }
+  const thresholds = createReadThresholds<Flow>(libc)
   const tunnels = new Map<number, CarriedTunnel>()
   const events = createEpollEvents(eventsPerWait)
   const epollFd = libc.createEpoll()
   libc.watch(epollFd, eventFd, eventTag)
-  let queue: CarriedTunnel[] = []
+  /** Tunnels to which something has happened, and tunnels whose last turn was over before they were done. */
+  let woken: CarriedTunnel[] = []
+  const unfinished: CarriedTunnel[] = []
   let nextCheckAt = Infinity
+  /** Whether only one tunnel has its turn. */
+  let isAlone = false
 
-  function enqueue (tunnel: CarriedTunnel): void {
+  function enqueue (tunnel: CarriedTunnel, queue = woken): void {
     if (tunnel.isQueued) return
     tunnel.isQueued = true
     queue.push(tunnel)
@@ -109,13 +115,17 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
   function visit (tunnel: CarriedTunnel): void {
     tunnel.isQueued = false
     const { fromClient, fromUpstream } = tunnel
-    for (const flow of [fromClient, fromUpstream]) {
-      if (flow.isDone) continue
-      const pumped = pumpFlow(flow, tools)
-      if (pumped === 'more') enqueue(tunnel)
-      if (pumped === 'failed' && !survives(tunnel, flow)) return
-    }
+    if (!pump(tunnel, fromClient) || !pump(tunnel, fromUpstream)) return
     if (fromClient.isDone && fromUpstream.isDone) end(tunnel, tunnel.outcome ?? 'closed', false)
+  }
+
+  /** Gives one direction its turn; returns whether the tunnel goes on. */
+  function pump (tunnel: CarriedTunnel, flow: Flow): boolean {
+    if (flow.isDone) return true
+    const pumped = pumpFlow(flow, tools)
+    thresholds.note(flow, tools.now, isAlone)
+    if (pumped === 'more') enqueue(tunnel, unfinished)
+    return pumped !== 'failed' || survives(tunnel, flow)
   }
 
   /**
@@ -141,7 +151,10 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
   }
 
   function end (tunnel: CarriedTunnel, outcome: RelayOutcome, isReset: boolean): void {
-    for (const flow of [tunnel.fromClient, tunnel.fromUpstream]) emptyFlow(flow, tools)
+    for (const flow of [tunnel.fromClient, tunnel.fromUpstream]) {
+      thresholds.forget(flow)
+      emptyFlow(flow, tools)
+    }
     tally.setClosed(tunnel.slot)
     for (const { fd } of [tunnel.client, tunnel.upstream]) {
       if (isReset) libc.lingerNone(fd)
@@ -152,6 +165,26 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
     // A tunnel that is still queued is skipped there.
     tunnel.isQueued = true
     onEnded(tunnel.slot, outcome)
+  }
+
+  /** Milliseconds that there is nothing to do by the clock, a second at most. */
+  function untilNextCheck (): number {
+    const until = Math.ceil(Math.min(nextCheckAt, thresholds.nextCheckAt) - readClock())
+    return Math.min(maxWaitMs, Math.max(0, until))
+  }
+
+  /** A tunnel may have ended since it was put into a queue. */
+  function visitIfCarried (tunnel: CarriedTunnel): void {
+    if (tunnels.get(tunnel.slot) === tunnel) visit(tunnel)
+  }
+
+  /** Reads what there is of flows that were to bring more and did not. */
+  function readOverdue (): void {
+    for (const flow of thresholds.takeOverdue(tools.now)) {
+      flow.from.readable = true
+      const tunnel = tunnels.get(flow.slot)
+      if (tunnel !== undefined) enqueue(tunnel)
+    }
   }
 
   /** Ends what has been idle, or emptied, for too long; says when to look again. */
@@ -193,17 +226,21 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
     },
 
     turn () {
-      const untilCheck = Math.max(0, Math.ceil(nextCheckAt - readClock()))
-      const timeoutMs = queue.length > 0 ? 0 : Math.min(maxWaitMs, untilCheck)
-      const count = libc.wait(epollFd, events, timeoutMs)
+      const isBusy = woken.length > 0 || unfinished.length > 0
+      const count = libc.wait(epollFd, events, isBusy ? 0 : untilNextCheck())
       tools.now = readClock()
       let isSignalled = false
       for (let index = 0; index < count; index++) {
         if (note(events.bits(index), events.tag(index))) isSignalled = true
       }
-      const turns = queue
-      queue = []
-      for (const tunnel of turns) if (tunnels.get(tunnel.slot) === tunnel) visit(tunnel)
+      if (tools.now >= thresholds.nextCheckAt) readOverdue()
+      // One of the busy ones, and then a look at who else has come: a small answer waits for one turn of bulk at most.
+      const next = unfinished.shift()
+      isAlone = woken.length + (next === undefined ? 0 : 1) === 1 && unfinished.length === 0
+      const turns = woken
+      woken = []
+      for (const tunnel of turns) visitIfCarried(tunnel)
+      if (next !== undefined) visitIfCarried(next)
       if (tools.now >= nextCheckAt) checkTimes()
       tally.writePipes(pipes.idle, pipes.lent)
       return isSignalled

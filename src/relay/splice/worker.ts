@@ -9,21 +9,28 @@ import { openTally } from './tally.ts'
 import type { ThreadCommand, ThreadData, ThreadReport } from './thread.ts'
 import { createTunnelLoop } from './tunnel-loop.ts'
 
-const { eventFd, memory, pipeBytes, maxPipeBytes, spliceAfterBytes } = workerData as ThreadData
+const { eventFd, memory, maxPipeBytes, spliceAfterBytes } = workerData as ThreadData
 const port = parentPort
 const loaded = loadLibc()
 if (port === null || !('libc' in loaded)) throw new Error('a relay thread needs its port and the C library')
 const { libc } = loaded
 
-const report = (message: ThreadReport): void => port.postMessage(message)
+/** What has ended in this turn; told in one message, for a message costs the main thread more than what it says. */
+let ended: ThreadReport[] = []
 const loop = createTunnelLoop({
   libc,
-  pipes: createPipePool({ libc, pipeBytes, maxBytes: maxPipeBytes }),
+  pipes: createPipePool({ libc, maxBytes: maxPipeBytes }),
   tally: openTally(memory),
   eventFd,
   spliceAfterBytes,
-  onEnded: (slot, outcome) => report({ slot, outcome }),
+  onEnded: (slot, outcome) => { ended.push({ slot, outcome }) },
 })
+
+function report (to: NonNullable<typeof port>): void {
+  if (ended.length === 0) return
+  to.postMessage(ended)
+  ended = []
+}
 
 /** Carries out what has been asked for; returns whether to go on. */
 function takeCommands (from: NonNullable<typeof port>): boolean {
@@ -40,6 +47,8 @@ function takeCommands (from: NonNullable<typeof port>): boolean {
 let isOpen = true
 while (isOpen) {
   if (loop.turn()) isOpen = takeCommands(port)
+  report(port)
 }
 loop.close()
+report(port)
 port.close()

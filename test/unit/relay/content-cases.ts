@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { computeSha256, createDice, createNoise } from '../../support/noise.ts'
 import { readBytes, readToEnd, writeAll } from '../../support/stream-watch.ts'
 import type { RelayCase } from './relay-cases.ts'
-import { type Bench, type Side, type Tunnel, countFrom, openTunnel, otherSide, sides } from './tunnel-bench.ts'
+import { type Bench, type Side, type Tunnel, countBoth, countFrom, openTunnel, otherSide, sides } from './tunnel-bench.ts'
 
 const mebibyte = 1024 * 1024
 const sizes = [0, 1, 4095, 4096, 65_535, 65_536, mebibyte - 1, mebibyte, mebibyte + 1, 64 * mebibyte]
@@ -92,10 +92,26 @@ async function stallReader (t: Test, bench: Bench, reader: Side): Promise<void> 
   t.equal(countFrom(relay, writer), content.length)
 }
 
+/** As in an answer whose connection stays open: nothing but the bytes themselves says that they are the last. */
+const lastBlockCases = sides.map((sender): RelayCase => ({
+  name: `a small block of the ${sender} behind a great many bytes arrives though nothing follows it`,
+  async run (t, bench) {
+    const { far } = await openTunnel(t, bench)
+    const content = noiseOf(sender, 64 * mebibyte)
+    for (const size of [1, 4096, 100_000]) {
+      const whole = Buffer.concat([content, content.subarray(0, size)])
+      const arrival = readBytes(far[otherSide(sender)].stream, whole.length)
+      await writeAll(far[sender].stream, [whole])
+      t.equal(computeSha256(await arrival), computeSha256(whole))
+    }
+  },
+}))
+
 export const contentCases: readonly RelayCase[] = [
   ...sizeCases,
   ...earlyCases,
   ...stalledReaderCases,
+  ...lastBlockCases,
   {
     name: 'chunks of any size arrive as one stream, in both directions at once',
     async run (t, bench) {
@@ -107,17 +123,17 @@ export const contentCases: readonly RelayCase[] = [
     name: 'the counts move while bytes do, and so does the time since the last one',
     async run (t, bench) {
       const { relay, far } = await openTunnel(t, bench, { early: Buffer.from('early') })
-      t.strictSame({ ...relay.bytes }, { fromClient: 5, fromUpstream: 0 })
+      t.strictSame(countBoth(relay), [5, 0])
       await readBytes(far.upstream.stream, 5)
       far.upstream.stream.write('up')
       await readBytes(far.client.stream, 2)
-      t.strictSame({ ...relay.bytes }, { fromClient: 5, fromUpstream: 2 })
+      t.strictSame(countBoth(relay), [5, 2])
       while (relay.idleMs() < 5) await new Promise(setImmediate)
       const writtenAt = performance.now()
       far.client.stream.write('down')
       await readBytes(far.upstream.stream, 4)
       t.ok(relay.idleMs() <= performance.now() - writtenAt)
-      t.strictSame({ ...relay.bytes }, { fromClient: 9, fromUpstream: 2 })
+      t.strictSame(countBoth(relay), [9, 2])
     },
   },
 ]

@@ -16,7 +16,6 @@ t.test('a thread that dies ends its tunnels as failed, resets their ends, and sa
   const thread = startRelayThread({
     libc,
     slots: 2,
-    pipeBytes: 65536,
     maxPipeBytes: 65536,
     spliceAfterBytes: 0,
     onDeath: died,
