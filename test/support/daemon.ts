@@ -34,10 +34,15 @@ export function cleanEnvironment (): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TAP') && !name.startsWith('_TAP')))
 }
 
-/** Starts `acr-egress serve` with the flags and waits until it listens. The caller stops it. */
-export async function startDaemon (flags: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Daemon> {
+/**
+ * Starts `acr-egress serve` with the flags and waits until it listens. The caller stops it. `wrapper` is a command that
+ * becomes the one behind it, like `prlimit`.
+ */
+export async function startDaemon (
+  flags: readonly string[], env: NodeJS.ProcessEnv = {}, wrapper: readonly string[] = [],
+): Promise<Daemon> {
   if (!existsSync(builtCommand)) throw new Error(`${builtCommand} is not there: run npm run build first`)
-  const [program, ...words] = builtCommandWords
+  const [program = '', ...words] = [...wrapper, ...builtCommandWords]
   const child = spawn(program, [...words, 'serve', ...flags], {
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
