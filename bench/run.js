@@ -1,105 +1,83 @@
-// Measures the built gateway beside a direct connection: one bulk flow, and set-ups. Ratios and medians only; absolute
-// figures do not carry from one machine or run to the next.
-import { fork, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+/**
+ * `npm run bench` from the top: measures this gateway and its peers side by side, and writes what came of it. Exits
+ * with 0; with 1 when a gateway could not be measured, with 2 on wrong flags, with 128 plus its number on a signal.
+ */
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join, relative } from 'node:path'
+import { FlagError, readFlags, usage } from './flags.js'
+import { describeMachine } from './machine.js'
+import { peers } from './peers/index.js'
+import { createPlan } from './plan.js'
+import { maxDescriptors } from './processes.js'
+import { createProgress } from './progress.js'
+import { renderText } from './report/text.js'
+import { createResults } from './results.js'
+import { takeTurns } from './runner.js'
+import { listTurns, referenceName } from './turns.js'
 
-const quick = process.argv.includes('--quick')
-const repeats = quick ? 1 : 5
-const bulkBytes = (quick ? 0.25 : 4) * 2 ** 30
-const setups = quick ? 500 : 5000
-const setupClients = 8
-const target = 'contoso.azurecr.io:443'
-const here = fileURLToPath(new URL('.', import.meta.url))
-
-const source = fork(join(here, 'source.js'))
-const [sourcePort] = await once(source, 'message')
-const folder = mkdtempSync(join(tmpdir(), 'acr-egress-bench-'))
-const gateway = await startGateway(sourcePort)
-try {
-  const bulk = { direct: [], gateway: [], gatewayCpu: [] }
-  const rates = []
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    bulk.direct.push(await receive(connect(sourcePort, '127.0.0.1')))
-    const before = cpuSeconds(gateway.pid)
-    bulk.gateway.push(await receive(await openTunnel(gateway.port)))
-    bulk.gatewayCpu.push((cpuSeconds(gateway.pid) - before) / (bulkBytes / 1e9))
-    rates.push(await measureSetups(gateway.port))
+function main (args) {
+  let flags
+  try {
+    flags = readFlags(args, peers)
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error
+    console.error(`${error.message}\n\n${usage}`)
+    return 2
   }
-  console.log(`one flow, direct      ${describe(bulk.direct, 'GB/s')}`)
-  console.log(`one flow, gateway     ${describe(bulk.gateway, 'GB/s')}`)
-  console.log(`  CPU of the gateway  ${describe(bulk.gatewayCpu, 's/GB')}`)
-  console.log(`set-ups, gateway      ${describe(rates, '/s')} (${setupClients} clients)`)
-} finally {
-  source.kill()
-  gateway.process.kill()
-  rmSync(folder, { recursive: true })
-}
-
-async function startGateway (upstreamPort) {
-  const config = join(folder, 'config.yaml')
-  writeFileSync(config, JSON.stringify({
-    registries: [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'], privateEndpoints: ['127.0.0.0/8'] }],
-    listen: { address: '127.0.0.1', port: 0 },
-    admin: { address: '127.0.0.1', port: 0 },
-    dns: { hosts: { 'contoso.azurecr.io': [`127.0.0.1:${upstreamPort}`] } },
-  }))
-  const command = join(here, '../dist/main.js')
-  const child = spawn(process.execPath, [command, 'serve', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const lines = createInterface(child.stdout)
-  for await (const line of lines) {
-    const { event, proxy } = JSON.parse(line)
-    if (event !== 'gateway_started') continue
-    // Reads on, so that the log cannot fill its pipe.
-    child.stdout.resume()
-    return { process: child, pid: child.pid, port: Number(proxy.split(':').at(-1)) }
+  if (flags.wantsHelp) {
+    console.log(usage)
+    return 0
   }
-  throw new Error('the gateway did not start; see its messages above')
+  if (!existsSync(join(import.meta.dirname, 'node_modules/koffi'))) {
+    console.error('bench has packages of its own: npm ci --prefix bench')
+    return 1
+  }
+  return measure(flags)
 }
 
-/** Resolves with a socket behind the 200. */
-async function openTunnel (port) {
-  const socket = connect(port, '127.0.0.1')
-  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`)
-  const [answer] = await once(socket, 'data')
-  if (!answer.toString().startsWith('HTTP/1.1 200')) throw new Error(answer.toString())
-  return socket
+async function measure ({ isQuick, only, repeats, peers: chosen, out = join(import.meta.dirname, 'results') }) {
+  const plan = createPlan({ isQuick, only, repeats, maxDescriptors })
+  const known = peers.filter((peer) => chosen.includes(peer) || peer.name === referenceName).map((peer) => {
+    const leftOut = peer.missing()
+    return { peer, facts: { name: peer.name, ...leftOut === undefined ? { version: peer.version() } : { leftOut } } }
+  })
+  const results = createResults({ machine: describeMachine(), peers: known.map(({ facts }) => facts), plan })
+  const available = known.filter(({ facts }) => facts.leftOut === undefined).map(({ peer }) => peer)
+  const turns = listTurns(plan, { chosen, available })
+  if (turns.length === 0) {
+    console.error('nothing to measure: none of these peers has a part in these measurements and can run here')
+    for (const { facts } of known) if (facts.leftOut !== undefined) console.error(`  ${facts.name}: ${facts.leftOut}`)
+    return 2
+  }
+  const caught = await run(turns, { plan, results })
+  const file = relative('', results.write(out))
+  console.log(`${renderText(results)}\nresults: ${file}`)
+  if (caught !== undefined) return 128 + constants.signals[caught]
+  console.log(`into the docs: node ${relative('', join(import.meta.dirname, 'report.js'))} ${file} --docs docs`)
+  return results.data.entries.some(({ name, error }) => name.startsWith('gateway') && error !== undefined) ? 1 : 0
 }
 
-/** Asks for the bulk bytes and throws them away; resolves with GB/s. */
-async function receive (socket) {
-  const startedAt = performance.now()
-  let received = 0
-  socket.on('data', (chunk) => { received += chunk.length })
-  socket.write(`${bulkBytes}\n`)
-  await once(socket, 'end')
-  socket.destroy()
-  if (received !== bulkBytes) throw new Error(`${received} of ${bulkBytes} bytes came`)
-  return received / 1e6 / (performance.now() - startedAt)
+/** Takes the turns; resolves with the signal that ended it before its time. */
+async function run (turns, { plan, results }) {
+  const progress = createProgress(turns)
+  const interruption = new AbortController()
+  let caught
+  const interrupt = (signal) => {
+    caught ??= signal
+    interruption.abort()
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.on(signal, interrupt)
+  try {
+    await takeTurns(turns, { plan, results, progress, signal: interruption.signal })
+  } finally {
+    progress.close()
+    for (const signal of signals) process.off(signal, interrupt)
+    results.data.isComplete = caught === undefined
+    results.data.endedAt = new Date().toISOString()
+  }
+  return caught
 }
 
-async function measureSetups (port) {
-  const startedAt = performance.now()
-  await Promise.all(Array.from({ length: setupClients }, async () => {
-    for (let done = 0; done < setups / setupClients; done++) (await openTunnel(port)).destroy()
-  }))
-  return setups / ((performance.now() - startedAt) / 1000)
-}
-
-function cpuSeconds (pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-  // utime and stime of proc(5), in ticks of 1/100 s.
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
-function describe (values, unit) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const show = (value) => value >= 100 ? value.toFixed(0) : value.toFixed(2)
-  const [low, middle, high] = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)].map(show)
-  return `${middle} ${unit} (${low} to ${high})`
-}
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,59 @@
+import { createPoll, epoll, receive, reset, send } from './sockets.js'
+import { summarize } from './summary.js'
+import { beginTunnel, connectRequest, isOpened } from './tunnel.js'
+
+/**
+ * Connects, asks for a tunnel, waits for the 200 and closes. With `clients`, so many at once, each beginning again when
+ * it is done (closed loop); with `rate`, so many a second whatever the answers do (open loop), timed from when each was
+ * due, so that a proxy that stalls is charged for those it kept waiting. Times are in milliseconds.
+ */
+export function runSetups ({ route, clients, rate, count }, waitForGo) {
+  const request = connectRequest(route.target)
+  const answer = Buffer.alloc(4096)
+  const poll = createPoll()
+  const times = new Float64Array(count)
+  const underway = new Map()
+  let begun = 0
+  let done = 0
+  waitForGo()
+  const startedAt = performance.now()
+
+  function begin (dueAt) {
+    begun++
+    const fd = beginTunnel(route)
+    underway.set(fd, dueAt)
+    poll.add(fd, epoll.out)
+  }
+
+  function proceed (fd, bits) {
+    if ((bits & epoll.out) !== 0) {
+      send(fd, request)
+      poll.modify(fd, epoll.in)
+      return
+    }
+    const length = receive(fd, answer)
+    if (length === -1) return
+    if (length <= 0) throw new Error('the proxy closed a connection, or did not accept it')
+    if (!isOpened(answer)) throw new Error(`refused: ${answer.toString('latin1', 0, length)}`)
+    const now = performance.now()
+    times[done++] = now - (underway.get(fd) ?? now)
+    underway.delete(fd)
+    reset(fd)
+    if (clients !== undefined && begun < count) begin(performance.now())
+  }
+
+  if (clients !== undefined) for (let index = 0; index < clients; index++) begin(performance.now())
+  while (done < count) {
+    let timeoutMs = 30_000
+    if (rate !== undefined) {
+      const now = performance.now()
+      const due = Math.min(count, Math.floor((now - startedAt) * rate / 1000) + 1)
+      while (begun < due) begin(startedAt + begun * 1000 / rate)
+      // A wait in whole milliseconds would begin them late: this spins through the last one.
+      if (begun < count) timeoutMs = Math.floor(startedAt + begun * 1000 / rate - performance.now())
+    }
+    poll.wait(Math.max(0, timeoutMs), proceed)
+  }
+  const seconds = (performance.now() - startedAt) / 1000
+  return { ...summarize(times), perSecond: count / seconds }
+}

@@ -1,0 +1,53 @@
+/**
+ * A program that is compared.
+ *
+ * `command` gets where to listen, where the source is and a folder of its own, writes what configuration it needs, and
+ * returns the command. `target` is the authority to ask for in a CONNECT, and is left out by relays that have no
+ * CONNECT: they are measured from the 200 on. `missing` says what keeps it from running here, `version` what runs.
+ * `splices` is set on those that do not copy, and carry more in the same time.
+ *
+ * @typedef {{ address: string, port: number }} Place
+ * @typedef {{ listen: Place, source: Place, folder: string }} Setting
+ * @typedef {{
+ *   name: string, splices?: boolean, missing: () => string | undefined, version: () => string,
+ *   command: (setting: Setting) => string[], target?: (source: Place) => string,
+ * }} Peer
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { searchPath } from '../processes.js'
+
+/** The path of a program, where there is one. */
+export function findProgram (name) {
+  return searchPath.split(':').map((folder) => join(folder, name)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Why a peer that is one program is left out. */
+export function missingProgram (name, debianPackage) {
+  return findProgram(name) === undefined ? `${name} is not installed (Debian: ${debianPackage})` : undefined
+}
+
+/** The first line of what a program says about itself. */
+export function readVersion (program, ...args) {
+  const { stdout, stderr } = spawnSync(findProgram(program) ?? program, args, { encoding: 'utf8', timeout: 10_000 })
+  return `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n', 1)[0]
+}
+
+/** Writes a file of a peer; returns its path. */
+export function writeConfig (folder, name, lines) {
+  const path = join(folder, name)
+  writeFileSync(path, `${lines.join('\n')}\n`)
+  return path
+}
+
+export function authorityOf ({ address, port }) {
+  return `${address}:${port}`
+}

@@ -1,0 +1,178 @@
+/** What is measured, with which sizes: data only. */
+
+/**
+ * One measurement of a plan. `peers` are the beginnings of the names of those that take part, all that can when absent;
+ * `needsConnect` leaves out those without CONNECT; `hasDirect` puts the direct connection beside them; `hasReference`
+ * measures direct and the C splice loop before each repeat, where they are not part of it. `expectedSeconds` is a guess
+ * at one turn, for the time that is left.
+ *
+ * @typedef {{
+ *   id: string, title: string, group: string, network: 'loopback' | 'veth', measure: string, options: object,
+ *   repeats: number, peers?: string[], needsConnect?: boolean, hasDirect?: boolean, hasReference?: boolean,
+ *   expectedSeconds: number,
+ * }} Measurement
+ */
+
+export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify']
+
+// Descriptors that a proxy needs beyond two a tunnel: listeners, pipes, files, and what Squid keeps in reserve.
+const spareDescriptors = 1000
+
+// The full plan stays near an hour on two cores: peers that copy carry half as much.
+const full = {
+  repeats: 5,
+  reference: { flows: 1, splicingBytes: 2e9, copyingBytes: 2e9 },
+  bulk: { flows: [1, 8, 64], splicingBytes: 8e9, copyingBytes: 4e9 },
+  setups: { clients: 8, count: 8000, warmUpCount: 3000, bulkFlows: 8, bulkRate: 200, bulkCount: 1000 },
+  pingPong: { rounds: 20_000 },
+  // V8's collector comes by about 25 s after the last of the work.
+  idle: { tunnels: [1000, 10_000], settleMs: 35_000, repeats: 2 },
+  veth: { flows: [1, 8], splicingBytes: 2e9, copyingBytes: 2e9 },
+  verify: { sizes: [0, 1, 65_537, 64 * 2 ** 20] },
+  expectedSeconds: { bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2 },
+}
+
+// Shows that everything runs; the figures are too short to say much.
+const quick = {
+  repeats: 1,
+  reference: undefined,
+  bulk: { flows: [1, 8], splicingBytes: 0.25e9, copyingBytes: 0.25e9 },
+  setups: { clients: 8, count: 400, warmUpCount: 200, bulkFlows: 8, bulkRate: 200, bulkCount: 100 },
+  pingPong: { rounds: 1000 },
+  idle: { tunnels: [200], settleMs: 500, repeats: 1 },
+  veth: { flows: [1], splicingBytes: 0.1e9, copyingBytes: 0.1e9 },
+  verify: { sizes: [0, 1, 65_537, 2 ** 20] },
+  expectedSeconds: { bulk: 1, setups: 1, underBulk: 1, pingPong: 1, idle: 1, veth: 1, verify: 1 },
+}
+
+const cLoops = ['C loop']
+const largestHaproxy = 'HAProxy, splice 1 MiB'
+
+/**
+ * @param {{ isQuick: boolean, only?: string[], repeats?: number, maxDescriptors: number }} wish
+ * @returns {{ name: string, reference: object | undefined, measurements: Measurement[] }}
+ */
+export function createPlan ({ isQuick, only = groups, repeats, maxDescriptors }) {
+  const sizes = isQuick ? quick : full
+  const measurements = [
+    ...planBulk(sizes), ...planSetups(sizes), planPingPong(sizes), ...planIdle(sizes, maxDescriptors),
+    ...planVeth(sizes), planVerify(sizes),
+  ]
+  return {
+    name: isQuick ? 'quick' : 'full',
+    reference: sizes.reference,
+    measurements: measurements
+      .filter(({ group }) => only.includes(group))
+      // One repeat is enough to see whether bytes are the same.
+      .map((one) => ({ ...one, repeats: one.group === 'verify' ? 1 : repeats ?? one.repeats ?? sizes.repeats })),
+  }
+}
+
+function planBulk ({ bulk: { flows, ...bytes }, expectedSeconds }) {
+  return flows.map((count) => ({
+    id: `bulk-${count}`,
+    title: `bulk, ${countOf(count, 'flow')}`,
+    group: 'bulk',
+    network: 'loopback',
+    measure: 'bulk',
+    hasDirect: true,
+    options: { flows: count, ...bytes },
+    expectedSeconds: expectedSeconds.bulk,
+  }))
+}
+
+function planSetups ({ setups, expectedSeconds }) {
+  const { clients, count, warmUpCount, bulkFlows, bulkRate, bulkCount } = setups
+  const common = { group: 'setups', network: 'loopback', needsConnect: true, hasReference: true }
+  return [
+    {
+      ...common,
+      id: 'setups-closed',
+      title: `set-ups, ${clients} clients`,
+      measure: 'setupRate',
+      options: { clients, count, warmUpCount },
+      expectedSeconds: expectedSeconds.setups,
+    },
+    {
+      ...common,
+      id: 'setups-open',
+      title: 'set-ups at half load',
+      measure: 'setupTimes',
+      // The rate is known when the closed loop has been measured.
+      options: { rate: undefined, count, warmUpCount },
+      expectedSeconds: expectedSeconds.setups,
+    },
+    {
+      ...common,
+      id: 'setups-under-bulk',
+      title: `set-ups at ${bulkRate}/s beside ${bulkFlows} bulk flows`,
+      measure: 'setupTimesUnderBulk',
+      options: { rate: bulkRate, count: bulkCount, flows: bulkFlows, warmUpCount },
+      expectedSeconds: expectedSeconds.underBulk,
+    },
+  ]
+}
+
+function planPingPong ({ pingPong, expectedSeconds }) {
+  return {
+    id: 'ping-pong',
+    title: 'ping-pong of one byte',
+    group: 'ping-pong',
+    network: 'loopback',
+    measure: 'pingPong',
+    peers: [...cLoops, largestHaproxy, 'nginx', 'Squid', 'tinyproxy', 'proxy-chain', 'gateway'],
+    hasDirect: true,
+    hasReference: true,
+    options: pingPong,
+    expectedSeconds: expectedSeconds.pingPong,
+  }
+}
+
+function planIdle ({ idle: { tunnels, settleMs, repeats }, expectedSeconds }, maxDescriptors) {
+  const most = Math.floor((maxDescriptors - spareDescriptors) / 2)
+  const counts = new Set(tunnels.map((wanted) => Math.min(wanted, most)).filter((count) => count > 0))
+  return [...counts].map((count) => ({
+    id: `idle-${count}`,
+    title: `${count.toLocaleString('en')} idle tunnels`,
+    group: 'idle',
+    network: 'loopback',
+    measure: 'idle',
+    // A thread for each of ten thousand tunnels is not what tinyproxy is for.
+    peers: [largestHaproxy, 'Squid', 'proxy-chain', 'gateway', ...count > 1000 ? [] : ['tinyproxy']],
+    hasReference: true,
+    repeats,
+    options: { tunnels: count, settleMs },
+    expectedSeconds: expectedSeconds.idle,
+  }))
+}
+
+function planVeth ({ veth: { flows, ...bytes }, expectedSeconds }) {
+  return flows.map((count) => ({
+    id: `veth-${count}`,
+    title: `bulk, ${countOf(count, 'flow')}, veth`,
+    group: 'veth',
+    network: 'veth',
+    measure: 'bulk',
+    peers: [...cLoops, largestHaproxy, 'nginx', 'Squid', 'gateway'],
+    hasDirect: true,
+    options: { flows: count, ...bytes },
+    expectedSeconds: expectedSeconds.veth,
+  }))
+}
+
+function planVerify ({ verify, expectedSeconds }) {
+  return {
+    id: 'verify',
+    title: 'SHA-256 of every byte',
+    group: 'verify',
+    network: 'loopback',
+    measure: 'verify',
+    hasDirect: true,
+    options: verify,
+    expectedSeconds: expectedSeconds.verify,
+  }
+}
+
+function countOf (count, noun) {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`
+}

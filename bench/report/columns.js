@@ -1,0 +1,75 @@
+/** What the tables show of each measurement. */
+import { formatNumber } from './format.js'
+
+const splice = { name: 'C loop, splice', title: 'C splice' }
+const copy = { name: 'C loop, copy', title: 'C copy' }
+const squid = { name: 'Squid', title: 'Squid' }
+
+/**
+ * A column is the ratio of a figure to another peer's in the same repeat (`to`), or its median as it was measured.
+ * A terminal has no room for those that are a `detail`.
+ *
+ * @typedef {{
+ *   title: string, figure: string, to?: { name: string }, isDetail: boolean, format: (value: number) => string,
+ * }} Column
+ */
+
+function ratio (what, figure, to, { isDetail = false } = {}) {
+  return { title: `${what} ÷ ${to.title}`, figure, to, isDetail, format: (value) => value.toFixed(2) }
+}
+
+function absolute (title, figure, { isDetail = false } = {}) {
+  return { title, figure, isDetail, format: formatNumber }
+}
+
+const cpu = 'cpuSecondsPerGigabyte'
+const machine = 'machineSecondsPerGigabyte'
+const rate = 'gigabytesPerSecond'
+
+/** @type {Record<string, Column[]>} */
+export const columnsOf = {
+  bulk: [
+    ratio('CPU', cpu, splice),
+    ratio('CPU', cpu, copy, { isDetail: true }),
+    ratio('CPU', cpu, squid),
+    ratio('machine', machine, splice, { isDetail: true }),
+    ratio('GB/s', rate, splice),
+    absolute('CPU s/GB', cpu),
+    absolute('machine s/GB', machine, { isDetail: true }),
+    absolute('GB/s', rate),
+  ],
+  setupRate: [
+    ratio('set-ups/s', 'setupsPerSecond', squid),
+    ratio('p99', 'setupMilliseconds99', squid, { isDetail: true }),
+    ratio('CPU', 'cpuMicrosecondsPerSetup', squid),
+    absolute('set-ups/s', 'setupsPerSecond'),
+    absolute('p99 ms', 'setupMilliseconds99', { isDetail: true }),
+    absolute('CPU µs', 'cpuMicrosecondsPerSetup'),
+  ],
+  setupTimes: [
+    ratio('p50', 'openLoopMilliseconds50', squid),
+    ratio('p99', 'openLoopMilliseconds99', squid),
+    absolute('p50 ms', 'openLoopMilliseconds50'),
+    absolute('p99 ms', 'openLoopMilliseconds99'),
+  ],
+  setupTimesUnderBulk: [
+    ratio('p50', 'underBulkMilliseconds50', squid),
+    ratio('p99', 'underBulkMilliseconds99', squid),
+    absolute('p50 ms', 'underBulkMilliseconds50'),
+    absolute('p99 ms', 'underBulkMilliseconds99'),
+  ],
+  pingPong: [
+    ratio('p50', 'pingPongMicroseconds50', copy),
+    ratio('p99', 'pingPongMicroseconds99', copy),
+    ratio('p99', 'pingPongMicroseconds99', squid, { isDetail: true }),
+    absolute('p50 µs', 'pingPongMicroseconds50'),
+    absolute('p99 µs', 'pingPongMicroseconds99'),
+  ],
+  idle: [
+    ratio('bytes', 'residentBytesPerTunnel', squid),
+    absolute('bytes a tunnel', 'residentBytesPerTunnel'),
+  ],
+  verify: [
+    absolute('bytes that came as they were sent', 'verifiedBytes'),
+  ],
+}

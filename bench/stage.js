@@ -1,0 +1,87 @@
+/** The parts of a measurement, started and stopped: a source, and the peers between it and the client. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createCrew } from './crew.js'
+import { takePort } from './ports.js'
+
+const script = new URL('load/source.js', import.meta.url).pathname
+const defaultTimeLimitMs = 120_000
+
+/**
+ * What a measurement stands on. `direct` is the way without anything in between, and looks like a started peer.
+ * `startPeer` starts one; it is stopped by its own `stop`, or by `close`. `runClient` runs a job of `load/client.js`:
+ * `around` is called when its connections stand; it lets the job `go`, reads its lines, and resolves with what was
+ * measured. With `isCutOff` the job is ended then, and must not have ended before; else it ends by itself.
+ * `close` ends everything that is left, clients too, and the network; at any time, and more than once.
+ *
+ * @typedef {{
+ *   network: import('./network.js').Network, direct: Subject,
+ *   startPeer: (peer: import('./peers/peer.js').Peer) => Promise<Subject>,
+ *   runClient: (job: object, work: { isCutOff?: boolean, around: Function }) => Promise<object>,
+ *   close: () => Promise<void>,
+ * }} Stage
+ * @typedef {{ name: string, splices: boolean, route: object, pid?: number, findEnd: () => string | undefined,
+ *   stop: () => Promise<void> }} Subject
+ */
+
+/**
+ * Starts the source on a network; the network is the stage's from here on. A client that takes longer than
+ * `timeLimitMs` is ended, and its measurement fails.
+ *
+ * @returns {Promise<Stage>}
+ */
+export async function createStage (network, { timeLimitMs = defaultTimeLimitMs } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'acr-egress-bench-'))
+  // For peers that give up root.
+  chmodSync(folder, 0o755)
+  const removeFolder = () => { rmSync(folder, { recursive: true, force: true }) }
+  process.once('exit', removeFolder)
+  const crew = createCrew(network, timeLimitMs)
+  let closing
+  const close = async () => {
+    await crew.close()
+    removeFolder()
+    process.off('exit', removeFolder)
+    network.close()
+  }
+  const stage = { network, runClient: crew.runClient, close: () => (closing ??= close()) }
+  try {
+    const source = await startSource(network, crew, folder)
+    return {
+      ...stage,
+      direct: { name: 'direct', splices: true, route: source, pid: undefined, findEnd: () => undefined, stop: async () => {} },
+      startPeer: async (peer) => await startPeer(peer, { network, crew, folder, source }),
+    }
+  } catch (error) {
+    await stage.close()
+    throw error
+  }
+}
+
+async function startSource (network, crew, folder) {
+  const place = { address: network.source, port: await takePort(network.source) }
+  const command = [process.execPath, script, place.address, String(place.port)]
+  await crew.start(command, { role: 'source', place, logFile: join(folder, 'source.log') })
+  return place
+}
+
+async function startPeer (peer, { network, crew, folder, source }) {
+  const place = { address: network.gateway, port: await takePort(network.gateway) }
+  const own = mkdtempSync(join(folder, 'peer-'))
+  const command = peer.command({ listen: place, source, folder: own })
+  const program = await crew.start(command, { role: 'gateway', place, logFile: join(own, 'output.log') })
+  const target = peer.target?.(source)
+  return {
+    name: peer.name,
+    splices: peer.splices === true,
+    route: target === undefined ? place : { ...place, target },
+    pid: program.pid,
+    /** What it said at its end, if it has ended. */
+    findEnd: () => program.hasEnded() ? program.readLog() : undefined,
+    async stop () {
+      await crew.stop(program)
+      rmSync(own, { recursive: true, force: true })
+    },
+  }
+}
