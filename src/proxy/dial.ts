@@ -77,7 +77,7 @@ export async function dial (options: DialOptions): Promise<Dialled> {
     clearTimeout(timer)
     const target = waiting.shift()
     if (target === undefined) return
-    timer = setTimeout(startNext, attemptDelayMs)
+    if (waiting.length > 0) timer = setTimeout(startNext, attemptDelayMs)
     const socket = connect({ host: target.address.text, port: target.port, allowHalfOpen: true, noDelay: true })
     running.add(socket)
     socket.once('error', (cause) => {
@@ -131,6 +131,7 @@ function abandon (socket: Socket): void {
 
 /** RFC 8305 §4: IPv6 first, then the families in turn, each in the order it was given in. */
 function interleaveFamilies (targets: readonly DialTarget[]): DialTarget[] {
+  if (targets.length === 1) return [...targets]
   const ipv6 = targets.filter(({ address }) => address.family === 6)
   const ipv4 = targets.filter(({ address }) => address.family === 4)
   const ordered: DialTarget[] = []

@@ -10,14 +10,14 @@ export interface SetupWatch extends CutSignal {
 
 /** Starts the clock. The caller must call `done` on every path. */
 export function watchSetup (client: Duplex, timeoutMs: number): SetupWatch {
-  const listeners = new Set<() => void>()
+  let listeners: ReadonlyArray<() => void> = []
   let isAborted = client.destroyed
 
   function abort (): void {
     if (isAborted) return
     isAborted = true
     for (const listener of listeners) listener()
-    listeners.clear()
+    listeners = []
   }
 
   const timer = setTimeout(abort, timeoutMs)
@@ -25,8 +25,8 @@ export function watchSetup (client: Duplex, timeoutMs: number): SetupWatch {
   client.once('close', abort)
   return {
     get aborted () { return isAborted },
-    addEventListener: (_type, listener) => { listeners.add(listener) },
-    removeEventListener: (_type, listener) => { listeners.delete(listener) },
+    addEventListener: (_type, listener) => { listeners = [...listeners, listener] },
+    removeEventListener: (_type, listener) => { listeners = listeners.filter((one) => one !== listener) },
     isClientGone: () => client.destroyed,
     done () {
       clearTimeout(timer)

@@ -60,8 +60,11 @@ export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }:
   for (let count = 0; count < threads; count++) startThread()
 
   function leastLoaded (): RelayThread | undefined {
-    const open = [...running].filter(({ hasRoom }) => hasRoom)
-    return open.sort((a, b) => a.load - b.load)[0]
+    let least: RelayThread | undefined
+    for (const thread of running) {
+      if (thread.hasRoom && (least === undefined || thread.load < least.load)) least = thread
+    }
+    return least
   }
 
   return {
