@@ -1,4 +1,5 @@
 import type { Cloud } from '../acr/clouds.ts'
+import { isRegionName } from '../acr/endpoints.ts'
 import type { LoginServer } from '../acr/login-server.ts'
 import { type HostName, parentName } from '../net/host-name.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
@@ -30,7 +31,8 @@ function refuseStorage (host: HostName, loginServers: readonly LoginServer[]): R
 function refuseOwnEndpoint (host: HostName, loginServers: readonly LoginServer[]): Refusal | undefined {
   for (const { label, cloud, host: loginHost } of loginServers) {
     const [, region, kind] = splitEndpoint(host, label, cloud) ?? []
-    if (region === undefined) continue
+    // What the configuration would refuse as a region is not to be advised.
+    if (region === undefined || !isRegionName(region)) continue
     if (kind === 'data') {
       return refuse('region_not_configured',
         `${host} is a data endpoint of ${loginHost} in a region that is not configured`,

@@ -46,6 +46,18 @@ t.test('a regional endpoint that is not enabled says what enables it', async (t)
   t.equal(readRefusal('contoso.westus.geo.azurecr.io', { ...contoso, regionalEndpoints: true }).reason, 'regional_not_enabled')
 })
 
+t.test('what the configuration would refuse as a region is not advised as one', async (t) => {
+  for (const label of ['1', 'a', 'east-us', 'xn--eastus', 'eastus123', 'eastus2abcdefghijk']) {
+    for (const kind of ['data', 'geo']) {
+      const host = `contoso.${label}.${kind}.azurecr.io`
+      t.equal(readRefusal(host, contoso).reason, 'host_not_allowed', host)
+    }
+  }
+  for (const region of ['eastus2euap', 'westus3', 'usgovvirginia']) {
+    t.equal(readRefusal(`contoso.${region}.data.azurecr.io`, contoso).reason, 'region_not_configured', region)
+  }
+})
+
 t.test('blob storage that is not let through leads to dedicated data endpoints first', async (t) => {
   const refusal = readRefusal('weumanaged15.blob.core.windows.net', contoso)
   t.equal(refusal.reason, 'storage_not_enabled')
