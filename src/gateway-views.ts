@@ -4,10 +4,12 @@ import type {
 import type { Configuration } from './config/configuration.ts'
 import { LookupError, type Names } from './dns/names.ts'
 import type { Address } from './net/address.ts'
-import { canonicalHostName } from './net/host-name.ts'
+import type { HostName } from './net/host-name.ts'
 import { explainTarget } from './policy/explain.ts'
 import type { Policy } from './policy/policy.ts'
+import { refuseLookup } from './proxy/failure.ts'
 import type { TunnelPlace, TunnelTable } from './proxy/tunnel-table.ts'
+import type { Refusal } from './refusal/reasons.ts'
 import type { Relays } from './relay/relay.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { TunnelLog } from './telemetry/tunnel-log.ts'
@@ -31,9 +33,15 @@ export interface GatewayViews {
   setState (state: GatewayState, listeners?: readonly ListenerView[]): void
 }
 
+// Whoever probes /readyz does not wait long; the default dns.timeout of one silent server may pass all the same.
+const readinessTimeoutMs = 2500
+// A tunnel may look for a name as long as tunnel.connectTimeout; who looks at a page is not to wait so long.
+const longestExplainMs = 5000
+
 /** Reads the parts when it is asked, and keeps nothing of them but the last readiness. */
 export function createGatewayViews (parts: GatewayParts): GatewayViews {
   const { version, relays, policy, names, tunnels, log, metrics } = parts
+  const explainTimeoutMs = Math.min(parts.configuration.tunnel.connectTimeoutMs, longestExplainMs)
   const startedAt = new Date()
   let state: GatewayState = 'starting'
   let listeners: readonly ListenerView[] = []
@@ -76,7 +84,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       readiness: checkReadiness,
       status: readStatus,
       tunnels: () => tunnels.list().flatMap(viewTunnel),
-      explain: (target) => explainTarget(policy, target, (host) => lookupForExplanation(names, host)),
+      explain: (target) => explainTarget(policy, target, (host) => lookupForExplanation(names, host, explainTimeoutMs)),
     },
     setState (next, bound) {
       state = next
@@ -87,14 +95,18 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
   }
 }
 
-/** The addresses of a name, or why there are none; in the form that `explainTarget` asks for. */
-export async function lookupForExplanation (names: Names, host: string): Promise<readonly Address[] | string> {
-  const name = canonicalHostName(host)
-  if (name === undefined) return 'failed'
+/**
+ * The addresses of a name, or what a tunnel would be told when there are none within the time; in the form that
+ * `explainTarget` asks for.
+ */
+export async function lookupForExplanation (
+  names: Names, host: HostName, timeoutMs: number,
+): Promise<readonly Address[] | Refusal> {
   try {
-    return (await names.lookup(name)).map(({ address }) => address)
+    const found = await names.lookup(host, AbortSignal.timeout(timeoutMs))
+    return found.map(({ address }) => address)
   } catch (error) {
-    if (error instanceof LookupError) return error.outcome
+    if (error instanceof LookupError) return refuseLookup(error)
     throw error
   }
 }
@@ -124,12 +136,20 @@ async function checkNames ({ configuration, names }: GatewayParts): Promise<Read
   const host = configuration.registries.map(({ loginServer }) => loginServer.host)
     .find((loginHost) => !configuration.dns.hosts.has(loginHost))
   if (host === undefined) return { name, ok: true, detail: 'Every login server has a static address.' }
-  const found = await lookupForExplanation(names, host)
-  if (typeof found !== 'string') return { name, ok: true, detail: `${host} resolves.` }
-  if (found === 'no_such_name' || found === 'no_addresses') {
-    return { name, ok: true, detail: `The name servers answer, but ${host} has no address: check the registry's name.` }
+  try {
+    await names.lookup(host, AbortSignal.timeout(readinessTimeoutMs))
+    return { name, ok: true, detail: `${host} resolves.` }
+  } catch (error) {
+    if (!(error instanceof LookupError)) throw error
+    const { reason, detail, hint } = refuseLookup(error)
+    return hasAnswered(error)
+      ? { name, ok: true, detail: `The name servers answer, but ${detail}. ${hint}` }
+      : { name, ok: false, detail: `${reason}: ${detail}. ${hint}` }
   }
-  return { name, ok: false, detail: `No answer for ${host} (${found}): look at dns.servers.` }
+}
+
+function hasAnswered ({ outcome }: LookupError): boolean {
+  return outcome === 'no_such_name' || outcome === 'no_addresses'
 }
 
 /** Places without a relay are still being set up. */

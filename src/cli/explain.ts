@@ -1,7 +1,7 @@
 import { loadConfiguration } from '../config/load.ts'
 import { lookupForExplanation } from '../gateway-views.ts'
 import { createConfiguredNames, createConfiguredPolicy } from '../gateway.ts'
-import { type Explanation, explainTarget } from '../policy/explain.ts'
+import { type ExplainLookup, type Explanation, explainTarget } from '../policy/explain.ts'
 import { UsageError, parseArguments } from './args.ts'
 import { type Command, exitCode } from './command.ts'
 import { configurationFlags, configurationFlagsHelp, printProblems, readLoadOptions } from './configuration-flags.ts'
@@ -35,12 +35,15 @@ export const explainCommand: Command = {
       printProblems({ stdout, ...terminal }, loaded.problems)
       return exitCode.usage
     }
-    const names = createConfiguredNames(loaded.configuration)
+    const { configuration } = loaded
+    const { connectTimeoutMs } = configuration.tunnel
+    const names = createConfiguredNames(configuration)
     // Several silent name servers can take half a minute to be given up.
     terminal.interrupted.addEventListener('abort', names.close, { once: true })
     try {
-      const policy = createConfiguredPolicy(loaded.configuration)
-      const explanation = await explainTarget(policy, target, (host) => lookupForExplanation(names, host))
+      const policy = createConfiguredPolicy(configuration)
+      const lookup: ExplainLookup = (host) => lookupForExplanation(names, host, connectTimeoutMs)
+      const explanation = await explainTarget(policy, target, lookup)
       stdout.write(given.has('json') ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation))
       return explanation.allow ? exitCode.ok : exitCode.denied
     } finally {
@@ -51,7 +54,7 @@ export const explainCommand: Command = {
 }
 
 function renderExplanation (explanation: Explanation): string {
-  const { target, canonical, allow, rule, refusal, addresses, lookupFailure } = explanation
+  const { target, canonical, allow, rule, refusal, addresses } = explanation
   const lines = [`${canonical ?? JSON.stringify(target)}: ${allow ? 'allowed' : 'denied'}`]
   if (rule !== undefined) {
     const facts = [rule.class, rule.registry, rule.region].filter((fact) => fact !== '').join(', ')
@@ -60,7 +63,6 @@ function renderExplanation (explanation: Explanation): string {
   for (const { address, allow: mayDial, ground } of addresses ?? []) {
     lines.push(`  address   ${address}: ${mayDial ? 'allowed' : 'denied'}, ${ground}`)
   }
-  if (lookupFailure !== undefined) lines.push(`  address   none now (${lookupFailure}): a tunnel would be refused`)
   if (refusal !== undefined) {
     lines.push(`  reason    ${refusal.reason}: ${refusal.detail}`, `  to do     ${refusal.hint}`)
   }

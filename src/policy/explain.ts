@@ -1,4 +1,5 @@
 import type { Address } from '../net/address.ts'
+import type { HostName } from '../net/host-name.ts'
 import type { Refusal } from '../refusal/reasons.ts'
 import type { Policy } from './policy.ts'
 
@@ -18,15 +19,14 @@ export interface Explanation {
     /** The configuration key it comes from. */
     readonly source: string
   }
+  /** Why not, when it is not allowed: in the words that a tunnel would be refused with. */
   readonly refusal?: Refusal
   /** What the name resolves to, and what is thought of it; absent when nobody asked. */
   readonly addresses?: ReadonlyArray<{ readonly address: string, readonly allow: boolean, readonly ground: string }>
-  /** Why there are no addresses. */
-  readonly lookupFailure?: string
 }
 
-/** Resolves a name for an explanation: its addresses, or the word for why there are none. */
-export type ExplainLookup = (host: string) => Promise<readonly Address[] | string>
+/** Resolves a name for an explanation: its addresses, or what a tunnel would be told when there are none. */
+export type ExplainLookup = (host: HostName) => Promise<readonly Address[] | Refusal>
 
 /**
  * Explains a target by the decisions a tunnel would meet. Allowed means: the name is let through, and at least one of
@@ -44,7 +44,7 @@ export async function explainTarget (policy: Policy, asked: string, lookup: Expl
   const { pattern, class: endpointClass, registry, region, source } = rule
   const known = { target, ...canonical, rule: { pattern, class: endpointClass, registry, region, source } }
   const found = await lookup(authority.host)
-  if (typeof found === 'string') return { ...known, allow: false, lookupFailure: found }
+  if ('reason' in found) return { ...known, allow: false, refusal: found }
 
   const judged = found.map((address) => ({ address, decision: policy.decideAddress(rule, address) }))
   const addresses = judged.map(({ address, decision: verdict }) => ({

@@ -19,7 +19,7 @@ export class TunnelFailure extends Error {
  */
 export function describeFailure (error: unknown, target: string): TunnelFailure {
   if (error instanceof TunnelFailure) return error
-  if (error instanceof LookupError) return new TunnelFailure(describeLookup(error), error)
+  if (error instanceof LookupError) return new TunnelFailure(refuseLookup(error), error)
   if (error instanceof DialError) return new TunnelFailure(describeDial(error, target), error)
   return new TunnelFailure(refuseInternal(), error)
 }
@@ -29,7 +29,8 @@ function refuseInternal (): Refusal {
     'Look for this tunnelId in the gateway\'s log, and report what it says.')
 }
 
-function describeLookup ({ outcome, host }: LookupError): Refusal {
+/** What is said of a name that has no address now: by a tunnel, and by whoever explains one. */
+export function refuseLookup ({ outcome, host }: LookupError): Refusal {
   switch (outcome) {
     case 'timeout':
       return refuse('dns_timeout', `the name servers did not answer for ${host}`,

@@ -20,7 +20,9 @@ export interface TestGateway {
   readonly gateway: Gateway
   /** Where clients go. */
   readonly proxy: { readonly host: string, readonly port: number }
-  /** The lines of the log that tell of requests and tunnels, parsed, oldest first. */
+  /** All lines of the log, parsed, oldest first. */
+  readonly lines: readonly LogLine[]
+  /** Those that tell of requests and tunnels. */
   readonly tunnelLines: readonly LogLine[]
   /** Resolves with one of those lines, counted from 0, as soon as it has been written. */
   tunnelLine (index: number): Promise<LogLine>
@@ -45,11 +47,13 @@ export async function startGateway (
   for (const name of Object.keys(files)) await chmod(join(folder, name), 0o600)
   const loaded = await loadConfiguration({ file: join(folder, 'config.yaml'), listen: '127.0.0.1:0', admin: '127.0.0.1:0' })
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join('\n'))
+  const lines: LogLine[] = []
   const tunnelLines: LogLine[] = []
   const written = new EventEmitter()
   const logger = createLogger(loaded.configuration.log.level, {
     write (line) {
       const record = JSON.parse(line) as LogLine
+      lines.push(record)
       if (!record.event.startsWith('tunnel_')) return
       tunnelLines.push(record)
       written.emit('line')
@@ -74,6 +78,7 @@ export async function startGateway (
   return {
     gateway,
     proxy: { host, port: Number(port) },
+    lines,
     tunnelLines,
     async tunnelLine (index) {
       for (;;) {

@@ -73,11 +73,27 @@ t.test('what a target holds cannot reach the terminal raw', async (t) => {
   t.ok(stdout.startsWith(String.raw`"\u001b[2Jevil\n.example`), stdout)
 })
 
-t.test('a host that does not resolve now is denied, and it says why', async (t) => {
-  const file = await writeConfiguration(t, {})
-  const { code, stdout } = await run(['contoso.azurecr.io', '--config', file])
-  t.equal(code, 1)
-  t.match(stdout, 'address   none now (no_such_name)')
+t.test('a host that does not resolve now is denied under the reason that a tunnel would be given', async (t) => {
+  const silent = await startNameServer({ answers: () => ({ silent: true }) })
+  t.teardown(() => silent.close())
+  const silentServer = { servers: [`${silent.address}:${silent.port}`], timeout: '1m' }
+  const table = [
+    [{}, 'dns_failed', 'there is no such name as contoso.azurecr.io'],
+    [{ dns: { servers: ['127.0.0.1:1'] } }, 'dns_failed', 'the name servers could not resolve contoso.azurecr.io (refused)'],
+    [{ dns: silentServer, tunnel: { connectTimeout: '200ms' } }, 'dns_timeout', 'the name servers did not answer for contoso.azurecr.io'],
+  ] as const
+  for (const [more, reason, detail] of table) {
+    const file = await writeConfiguration(t, {}, more)
+    const plain = await run(['contoso.azurecr.io', '--config', file])
+    t.equal(plain.code, 1)
+    const lines = plain.stdout.split('\n')
+    t.equal(lines[0], 'contoso.azurecr.io:443: denied')
+    t.match(lines[1], /^ {2}rule /)
+    t.equal(lines[2], `  reason    ${reason}: ${detail}`)
+    t.match(lines[3], /^ {2}to do {5}(?:Look|Check) /)
+    const json = await run(['contoso.azurecr.io', '--config', file, '--json'])
+    t.match(JSON.parse(json.stdout), { allow: false, refusal: { reason, detail, hint: String } })
+  }
 })
 
 t.test('with --json there is one document and nothing else', async (t) => {
@@ -127,5 +143,5 @@ t.test('interrupted, it does not wait for a silent name server', async (t) => {
   const file = await writeConfiguration(t, {}, { dns })
   const { code, stdout } = await run(['contoso.azurecr.io', '--config', file], controller.signal)
   t.equal(code, 1)
-  t.match(stdout, 'none now (failed)')
+  t.match(stdout, 'reason    dns_failed: ')
 })

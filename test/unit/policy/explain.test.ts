@@ -1,5 +1,6 @@
 import t from 'tap'
 import { type ExplainLookup, explainTarget } from '../../../src/policy/explain.ts'
+import { refuse } from '../../../src/refusal/reasons.ts'
 import { policyOver, readAddress } from './sources.ts'
 
 const policy = policyOver([{ loginServer: 'contoso.azurecr.io', regions: ['eastus'], privateEndpoints: ['10.1.2.0/24'] }])
@@ -66,10 +67,12 @@ t.test('a refused target is explained without looking it up', async (t) => {
   t.same(lookup.asked, [])
 })
 
-t.test('a name that cannot be looked up is denied, with the word for why', async (t) => {
-  const explanation = await explainTarget(policy, 'contoso.azurecr.io', async () => 'timeout')
+t.test('a name that cannot be looked up is denied, with the refusal that a tunnel would meet', async (t) => {
+  const refusal = refuse('dns_timeout', 'the name servers did not answer', 'Look at them.')
+  const explanation = await explainTarget(policy, 'contoso.azurecr.io', async () => refusal)
   t.equal(explanation.allow, false)
-  t.equal(explanation.lookupFailure, 'timeout')
+  t.equal(explanation.rule?.pattern, 'contoso.azurecr.io')
+  t.same(explanation.refusal, refusal)
   t.equal(explanation.addresses, undefined)
 })
 
