@@ -19,6 +19,7 @@ import { serveHealth } from './health-routes.ts'
 import { serveMetrics } from './metrics-routes.ts'
 import { readPage, servePage } from './page-routes.ts'
 import { formatProblem, sendProblem, type Problem } from './problem.ts'
+import { SourceTimeoutError, boundSources } from './source-bounds.ts'
 import type { AdminSources } from './views.ts'
 
 export interface AdminOptions {
@@ -33,6 +34,8 @@ export interface AdminOptions {
   readonly version: string
   /** Takes Fastify's notes and the errors of sources; requests are not logged. Absent: nothing is logged. */
   readonly logger?: FastifyBaseLogger
+  /** How long a source may take to answer; ten seconds unless told. */
+  readonly sourceTimeoutMs?: number
 }
 
 export interface AdminServer {
@@ -52,8 +55,7 @@ const limits = {
   /** From the first byte of a request to its last. */
   requestTimeoutMs: 10_000,
   headersTimeoutMs: 5_000,
-  /** For a source to answer. */
-  handlerTimeoutMs: 10_000,
+  sourceTimeoutMs: 10_000,
   /** Above the two seconds between the page's requests. */
   keepAliveTimeoutMs: 15_000,
   /** Of silence on a connection, for a client that stops reading its answer. */
@@ -65,7 +67,7 @@ const limits = {
  * also after a failed start.
  */
 export function createAdminServer (options: AdminOptions): AdminServer {
-  const { sources } = options
+  const sources = boundSources(options.sources, options.sourceTimeoutMs ?? limits.sourceTimeoutMs)
   const headers = { ...securityHeaders, server: `acr-egress/${options.version}` }
   const app = createApp(options.logger, headers)
   const names = ['localhost', options.address, ...options.names].map((name) => name.toLowerCase())
@@ -102,7 +104,6 @@ function createApp (logger: FastifyBaseLogger | undefined, headers: Readonly<Rec
       connectionsCheckingInterval: limits.headersTimeoutMs,
     },
     requestTimeout: limits.requestTimeoutMs,
-    handlerTimeout: limits.handlerTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionTimeout: limits.connectionTimeoutMs,
     bodyLimit: limits.maxBodyBytes,
@@ -120,9 +121,14 @@ function createApp (logger: FastifyBaseLogger | undefined, headers: Readonly<Rec
   // An expectation that is not understood may be ignored (RFC 9110, section 10.1.1); Node's refusal lacks our headers.
   app.server.on('checkExpectation', (request, response) => { app.server.emit('request', request, response) })
   app.server.on('connect', (_request, socket) => { endWithProblem(socket, notTheProxy, headers) })
-  app.setErrorHandler((error: Error & { code?: string }, request, reply) => {
-    request.log.error({ err: error, path: request.routeOptions.url }, 'an admin request failed')
-    return sendProblem(reply, error.code === 'FST_ERR_HANDLER_TIMEOUT' ? tooSlow : failed)
+  app.setErrorHandler((error: Error, request, reply) => {
+    const path = request.routeOptions.url
+    if (error instanceof SourceTimeoutError) {
+      request.log.warn({ path }, 'an admin request took too long')
+      return sendProblem(reply, tooSlow)
+    }
+    request.log.error({ err: error, path }, 'an admin request failed')
+    return sendProblem(reply, failed)
   })
   return app
 }

@@ -101,7 +101,8 @@ export interface TunnelView {
 
 /**
  * The functions the admin listener is handed; it knows the gateway by these alone. They are called for each request
- * and must be quick; one that rejects is answered with 500, one that takes longer than the request may with 503.
+ * and must be quick; one that rejects is answered with 500, one that takes too long with 503, and its late answer is
+ * dropped.
  */
 export interface AdminSources {
   /** The metrics in the text format named by `contentType`. */

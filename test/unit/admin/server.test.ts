@@ -225,6 +225,40 @@ t.test('a source that fails is answered with 500 without its text, which goes to
   t.match(lines[0], /secret of the source/)
 })
 
+t.test('a source that is late is answered with 503 and one line of the log, and what it still brings is dropped', async (t) => {
+  const lines: string[] = []
+  const logger = pino({}, { write: (line: string) => { lines.push(line) } })
+  const late: Array<() => void> = []
+  const wait = async (): Promise<void> => { await new Promise<void>((resolve) => { late.push(resolve) }) }
+  const slow: AdminSources = {
+    ...sources,
+    async metrics () {
+      await wait()
+      return await sources.metrics()
+    },
+    async readiness () {
+      await wait()
+      return await sources.readiness()
+    },
+    async explain () {
+      await wait()
+      throw new Error('secret of the source')
+    },
+  }
+  const { ask } = await startServer(t, { sources: slow, logger, sourceTimeoutMs: 20 })
+  for (const path of ['/metrics', '/readyz', '/api/explain?target=a']) {
+    lines.length = 0
+    const answer = await ask(path)
+    t.equal(answer.status, 503, path)
+    t.match(JSON.parse(answer.body), { status: 503, detail: /took too long .* see its log/ })
+    for (const finish of late.splice(0)) finish()
+    t.equal((await ask('/healthz')).status, 200)
+    t.equal(lines.length, 1, 'one line')
+    t.match(JSON.parse(String(lines[0])), { level: 40, path: path.replace(/\?.*/, ''), msg: 'an admin request took too long' })
+    t.notMatch(lines[0], /"stack"|secret/)
+  }
+})
+
 t.test('a port that is taken rejects with EADDRINUSE, and the server can still be closed', async (t) => {
   const { port } = await startServer(t)
   const second = createAdminServer({ address: '127.0.0.1', port, names: [], sources, version: '1' })
