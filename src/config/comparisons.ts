@@ -20,7 +20,7 @@ export function listDuplicateRegistries (settings: Settings): Finding[] {
     if (first === undefined) {
       firstIndexes.set(host, index)
     } else {
-      const line = settings.locate(['registries', first, 'loginServer']).place?.line
+      const line = settings.locate(['registries', first, 'loginServer'])?.place?.line
       const where = line === undefined ? '' : `, first on line ${line}`
       findings.push({ path: ['registries', index, 'loginServer'], message: `${host} is given twice${where}; write it once, with all its regions` })
     }

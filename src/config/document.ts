@@ -1,13 +1,15 @@
 import {
-  type Document, type ErrorCode, type Node, type Pair, type YAMLMap, LineCounter, isCollection, isMap, isNode, isPair,
-  isScalar, isSeq, parseDocument, visit,
+  type Document, type ErrorCode, type Node, type Pair, type YAMLMap, LineCounter, Scalar, isAlias, isMap, isNode,
+  isPair, isScalar, isSeq, parseDocument, visit,
 } from 'yaml'
 import { type Path, type Place, type Problem, formatPath, quote } from './problem.ts'
-import { type Settings, isMapping } from './settings.ts'
+import { type Settings, isMapping, unreadSettings } from './settings.ts'
 
-export type ParsedDocument =
-  | { readonly ok: true, readonly settings: Settings }
-  | { readonly ok: false, readonly problems: readonly Problem[] }
+/** The settings of a file as far as they can be told, and what is wrong with the text. */
+export interface ParsedDocument {
+  readonly settings: Settings
+  readonly problems: readonly Problem[]
+}
 
 /** Reads the text of a configuration file: YAML 1.2, one document, a map at the top. `file` is for messages. */
 export function parseSettings (text: string, file: string): ParsedDocument {
@@ -27,36 +29,36 @@ export function parseSettings (text: string, file: string): ParsedDocument {
     const { line, col } = lines.linePos(offset)
     return { file, line, column: col }
   }
-  const problems = listSyntaxProblems(document, placeOf)
-  if (problems.length > 0) return { ok: false, problems }
+  const describe = ([offset, message]: Mistake): Problem => ({ place: placeOf(offset), key: '', message })
+  const mistakes = listSyntaxMistakes(document)
+  // After the first of these the tree is guesswork, and so would anything else be that is said of it.
+  if (mistakes.length > 0) return { settings: unreadSettings, problems: mistakes.map(describe) }
+  const { mistakes: unwanted, gaps } = takeOutUnwanted(document, placeOf)
+  const problems = unwanted.map(describe)
   const value: unknown = document.toJS()
-  if (!isMapping(value)) return { ok: false, problems: [describeTop(value, document, placeOf)] }
-  return {
-    ok: true,
-    settings: {
-      value,
-      locate: (path, isKey = false) => ({
-        place: placeOf(findOffset(document.contents, path, isKey)),
-        key: formatPath(path),
-      }),
-    },
+  if (!isMapping(value)) {
+    return { settings: unreadSettings, problems: [...problems, describe(describeTop(value, document))] }
   }
+  const locate: Settings['locate'] = (path, isKey = false) => {
+    const offset = findOffset(document.contents, path, isKey)
+    return gaps.has(offset) ? undefined : { place: placeOf(offset), key: formatPath(path) }
+  }
+  return { settings: { value, locate }, problems }
 }
 
 type PlaceOf = (offset: number) => Place
 
-/**
- * What is not YAML, each place once; if there is nothing, what is YAML but has no place in a configuration. (After
- * the first kind of error the tree is guesswork, and so would the second be.)
- */
-function listSyntaxProblems (document: Document.Parsed, placeOf: PlaceOf): readonly Problem[] {
+/** What is wrong at an offset of the text. */
+type Mistake = readonly [offset: number, message: string]
+
+/** What is not YAML, each place once. */
+function listSyntaxMistakes (document: Document.Parsed): readonly Mistake[] {
   const found = new Map<number, string>()
   for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
     const advice = syntaxAdvice[code] ?? `this is not YAML (${quote(message)}); compare the line with config/example.yaml`
     if (!found.has(pos[0])) found.set(pos[0], advice)
   }
-  const syntax = [...found].map(([offset, message]) => ({ place: placeOf(offset), key: '', message }))
-  return syntax.length > 0 ? syntax : listUnwanted(document, placeOf)
+  return [...found]
 }
 
 const quoteIt = 'put the text in quotes'
@@ -87,33 +89,56 @@ const syntaxAdvice: Partial<Record<ErrorCode, string>> = {
 }
 
 /**
+ * Takes out of the tree, and lists, what is YAML but has no place in a configuration, so that the rest can be checked.
  * Aliases: whoever reads an allowlist should see what it opens where it opens it. Keys that are lists, maps or nothing,
- * keys given twice, and the one key that is no ordinary one in JavaScript.
+ * keys given before, and the one key that is no ordinary one in JavaScript.
  */
-function listUnwanted (document: Document.Parsed, placeOf: PlaceOf): readonly Problem[] {
-  const problems: Problem[] = []
+function takeOutUnwanted (document: Document.Parsed, placeOf: PlaceOf): Unwanted {
+  const mistakes: Mistake[] = []
+  const gaps = new Set<number>()
+  const createGap = (node: Node): Scalar => {
+    const offset = offsetOf(node)
+    gaps.add(offset)
+    return Object.assign(new Scalar(null), { range: [offset, offset, offset] })
+  }
   visit(document, {
     Alias (_key, node) {
-      const message = `* begins an alias in YAML, and aliases are not followed here; ${quoteIt}, or write the value out`
-      problems.push({ place: placeOf(offsetOf(node)), key: '', message })
+      mistakes.push([offsetOf(node), aliasAdvice])
+      return createGap(node)
     },
-    Map (_key, node) {
-      const seen = new Map<string, number>()
-      for (const pair of node.items) {
-        const message = describeKeyMistake(pair, seen, placeOf)
-        const offset = offsetOf(pair.key)
-        if (message !== undefined) problems.push({ place: placeOf(offset), key: '', message })
-        else seen.set(keyOf(pair), offset)
-      }
+    Map (key, node) {
+      const wrong = listKeyMistakes(node, placeOf)
+      if (wrong.size === 0) return undefined
+      for (const [pair, message] of wrong) mistakes.push([offsetOf(pair.key), message])
+      node.items = node.items.filter((pair) => !wrong.has(pair))
+      return node.items.length === 0 && key !== null ? createGap(node) : undefined
     },
   })
-  return problems
+  return { mistakes, gaps }
+}
+
+interface Unwanted {
+  readonly mistakes: readonly Mistake[]
+  /** Offsets at which nothing is left; of a missing value there nobody needs to be told. */
+  readonly gaps: ReadonlySet<number>
+}
+
+const aliasAdvice = `* begins an alias in YAML, and aliases are not followed here; ${quoteIt}, or write the value out`
+
+function listKeyMistakes (map: YAMLMap, placeOf: PlaceOf): ReadonlyMap<Pair, string> {
+  const seen = new Map<string, number>()
+  const wrong = new Map<Pair, string>()
+  for (const pair of map.items) {
+    const message = describeKeyMistake(pair, seen, placeOf)
+    if (message === undefined) seen.set(keyOf(pair), offsetOf(pair.key))
+    else wrong.set(pair, message)
+  }
+  return wrong
 }
 
 function describeKeyMistake (pair: Pair, seen: ReadonlyMap<string, number>, placeOf: PlaceOf): string | undefined {
-  if (isCollection(pair.key)) return `brackets and braces make this key a list or a map; ${quoteIt}`
-  // An alias is named by itself.
-  if (!isScalar(pair.key)) return undefined
+  if (isAlias(pair.key)) return aliasAdvice
+  if (!isScalar(pair.key)) return `brackets and braces make this key a list or a map; ${quoteIt}`
   const key = keyOf(pair)
   const first = seen.get(key)
   if (first !== undefined) return `${quote(key)} is given twice, first on line ${placeOf(first).line}; drop one of the two`
@@ -121,10 +146,10 @@ function describeKeyMistake (pair: Pair, seen: ReadonlyMap<string, number>, plac
   return undefined
 }
 
-function describeTop (value: unknown, document: Document.Parsed, placeOf: PlaceOf): Problem {
+function describeTop (value: unknown, document: Document.Parsed): Mistake {
   const what = value === null || value === undefined ? 'the file holds no settings' : 'the file must hold a map of keys'
   const offset = document.contents === null ? 0 : offsetOf(document.contents)
-  return { place: placeOf(offset), key: '', message: `${what}; begin with registries: and, below it, - loginServer: contoso.azurecr.io` }
+  return [offset, `${what}; begin with registries: and, below it, - loginServer: contoso.azurecr.io`]
 }
 
 /** Where the part at a path is written or, when it is missing, the nearest part around it. */

@@ -15,29 +15,40 @@ export interface ConfigurationFlags {
   readonly admin?: string
 }
 
-export type MergedSettings =
-  | { readonly ok: true, readonly settings: Settings }
-  | { readonly ok: false, readonly problems: readonly Problem[] }
+/** The flags, each read as far as it can be by itself. */
+export interface ReadFlags {
+  /** In the form of the file's `registries`; empty when there are no flags for them. */
+  readonly registries: readonly object[]
+  readonly listen: Endpoint | undefined
+  readonly admin: Endpoint | undefined
+  readonly problems: readonly Problem[]
+}
 
-/** Lays the flags over the settings of a file. */
-export function overrideSettings (settings: Settings, flags: ConfigurationFlags): MergedSettings {
+/** Reads the flags; what is wrong with their registries is left to the check of the whole. */
+export function readFlags (flags: ConfigurationFlags): ReadFlags {
   const problems: Problem[] = []
-  const registries = flags.registries ?? []
-  const regions = flags.regions ?? []
+  const { registries = [], regions = [] } = flags
   if (regions.length > 0 && registries.length === 0) {
     // The file may hold several registries, and a region is a property of one.
     problems.push({ key: '--region', message: 'goes with --registry only; write --registry NAME.azurecr.io too, or regions: in the file' })
   }
-  const listen = readEndpoint('--listen', flags.listen, problems)
-  const admin = readEndpoint('--admin', flags.admin, problems)
-  if (problems.length > 0) return { ok: false, problems }
-  const value: Record<string, unknown> = isMapping(settings.value) ? { ...settings.value } : {}
-  if (registries.length > 0) {
-    value.registries = registries.map((loginServer) => ({ loginServer, ...regions.length > 0 ? { regions } : {} }))
+  return {
+    registries: registries.map((loginServer) => ({ loginServer, ...regions.length > 0 ? { regions } : {} })),
+    listen: readEndpoint('--listen', flags.listen, problems),
+    admin: readEndpoint('--admin', flags.admin, problems),
+    problems,
   }
+}
+
+/** Lays the flags over the settings of a file. */
+export function overrideSettings (settings: Settings, { registries, ...endpoints }: ReadFlags): Settings {
+  // Of sections that could not be read nobody knows what the addresses of the flags would meet there.
+  const { listen, admin } = isMapping(settings.value) ? endpoints : {}
+  const value: Record<string, unknown> = isMapping(settings.value) ? { ...settings.value } : {}
+  if (registries.length > 0) value.registries = registries
   override(value, 'listen', listen)
   override(value, 'admin', admin)
-  return { ok: true, settings: { value, locate: (path, isKey) => findFlag(path) ?? settings.locate(path, isKey) } }
+  return { value, locate: (path, isKey) => findFlag(path) ?? settings.locate(path, isKey) }
 
   /** The flag that the part at a path comes from. */
   function findFlag (path: Path): { readonly key: string } | undefined {
@@ -49,7 +60,8 @@ export function overrideSettings (settings: Settings, flags: ConfigurationFlags)
   }
 }
 
-interface Endpoint {
+/** Where a listener is to be; without an address, that of the file. */
+export interface Endpoint {
   readonly address?: string
   readonly port: number
 }

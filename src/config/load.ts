@@ -3,10 +3,10 @@ import { checkSettings } from './check.ts'
 import { listDuplicateRegistries, listWarnings } from './comparisons.ts'
 import { type Configuration, createConfiguration } from './configuration.ts'
 import { parseSettings } from './document.ts'
-import { type ConfigurationFlags, overrideSettings } from './flags.ts'
+import { type ConfigurationFlags, overrideSettings, readFlags } from './flags.ts'
 import { type Finding, type Problem, escapeControls, formatPath, formatProblem } from './problem.ts'
 import { tlsSchema } from './schema.ts'
-import { type Settings, isMapping } from './settings.ts'
+import { type Settings, isMapping, unreadSettings } from './settings.ts'
 import { readTextFile } from './text-file.ts'
 import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
 
@@ -30,7 +30,10 @@ export type LoadResult =
     /** What was read, for a line of the log: `/etc/acr-egress/config.yaml and flags`. */
     readonly source: string
   }
-  | Refused
+  | {
+    readonly ok: false
+    readonly problems: readonly Problem[]
+  }
 
 /** A configuration is a few screens long; what is a thousand times that is another file. */
 const maxBytes = 1024 * 1024
@@ -41,51 +44,43 @@ const maxProblems = 100
  * at once, in the order of the file. Never rejects for anything that a person wrote.
  */
 export async function loadConfiguration (options: LoadOptions): Promise<LoadResult> {
-  const written = await readSettings(options)
-  if (!written.ok) return refuse(written.problems)
-  const { settings, folder, source } = written
+  const flags = readFlags(options)
+  const file = await readSettings(options)
+  const settings = overrideSettings(file.settings, flags)
   const result = checkSettings(settings.value)
-  const tls = await loadTls(settings, folder, options.now ?? Date.now)
+  const tls = await loadTls(settings, file.folder, options.now ?? Date.now)
   const findings = [...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems]
-  if (!result.ok || findings.length > 0) return refuse(nameOrigins(findings, settings))
+  const problems = [...flags.problems, ...file.problems, ...nameOrigins(findings, settings)]
+  if (!result.ok || problems.length > 0) return refuse(problems)
   return {
     ok: true,
     configuration: createConfiguration(result.checked, tls.files),
-    warnings: nameOrigins([...listWarnings(result.checked), ...tls.warnings], settings),
-    source,
+    warnings: sortByPlace(nameOrigins([...listWarnings(result.checked), ...tls.warnings], settings)),
+    source: file.source,
   }
 }
 
-interface Refused {
-  readonly ok: false
-  readonly problems: readonly Problem[]
-}
-
-interface WrittenSettings {
-  readonly ok: true
+/** What a file says, as far as it could be read. */
+interface SettingsFile {
   readonly settings: Settings
+  readonly problems: readonly Problem[]
   /** Where relative paths begin. */
   readonly folder: string
   readonly source: string
 }
 
-async function readSettings (options: LoadOptions): Promise<WrittenSettings | Refused> {
+async function readSettings (options: LoadOptions): Promise<SettingsFile> {
   const file = options.file ?? options.defaultFile ?? defaultFile
   const hasRegistries = options.registries !== undefined && options.registries.length > 0
   const hasFlags = hasRegistries || options.listen !== undefined || options.admin !== undefined
   const content = await readTextFile(file, maxBytes)
-  if (!content.ok) {
-    const mayBeAbsent = content.isAbsent && options.file === undefined
-    if (!mayBeAbsent) return { ok: false, problems: [{ place: { file }, key: '', message: content.message }] }
-    const merged = overrideSettings(noSettings, options)
-    if (!merged.ok) return merged
-    if (!hasRegistries) return { ok: false, problems: [describeNothing(file)] }
-    return { ...merged, folder: process.cwd(), source: 'flags' }
+  const origin = { folder: dirname(resolve(file)), source: hasFlags ? `${file} and flags` : file }
+  if (content.ok) return { ...origin, ...parseSettings(content.text, file) }
+  if (!content.isAbsent || options.file !== undefined) {
+    return { ...origin, settings: unreadSettings, problems: [{ place: { file }, key: '', message: content.message }] }
   }
-  const parsed = parseSettings(content.text, file)
-  const merged = parsed.ok ? overrideSettings(parsed.settings, options) : parsed
-  if (!merged.ok) return merged
-  return { ...merged, folder: dirname(resolve(file)), source: hasFlags ? `${file} and flags` : file }
+  if (!hasRegistries) return { ...origin, settings: unreadSettings, problems: [describeNothing(file)] }
+  return { folder: process.cwd(), source: 'flags', settings: noSettings, problems: [] }
 }
 
 const noSettings: Settings = { value: {}, locate: (path) => ({ key: formatPath(path) }) }
@@ -98,23 +93,35 @@ function describeNothing (file: string): Problem {
   }
 }
 
-/** The files are looked at as soon as both are named, whatever else is wrong. */
+/** Each file is looked at when it is named, whatever else is wrong. */
 async function loadTls ({ value }: Settings, folder: string, now: () => number): Promise<LoadedTlsFiles> {
   const listen = isMapping(value) ? value.listen : undefined
-  const written = tlsSchema.safeParse(isMapping(listen) ? listen.tls : undefined)
-  return written.success ? await loadTlsFiles({ ...written.data, folder, now }) : { problems: [], warnings: [] }
+  const { certFile, keyFile } = isMapping(listen) && isMapping(listen.tls) ? listen.tls : {}
+  return await loadTlsFiles({
+    certFile: tlsSchema.shape.certFile.safeParse(certFile).data,
+    keyFile: tlsSchema.shape.keyFile.safeParse(keyFile).data,
+    folder,
+    now,
+  })
 }
 
-/** The findings as problems, in the order of the file; what the command line brought comes first. */
+/** The findings as problems; nothing is said of what could not be read. */
 function nameOrigins (findings: readonly Finding[], settings: Settings): Problem[] {
-  return findings
-    .map(({ path, isKey, message }) => ({ ...settings.locate(path, isKey), message }))
+  return findings.flatMap(({ path, isKey, message }) => {
+    const origin = settings.locate(path, isKey)
+    return origin === undefined ? [] : [{ ...origin, message }]
+  })
+}
+
+/** In the order of the file; what the command line brought comes first. */
+function sortByPlace (problems: readonly Problem[]): Problem[] {
+  return [...problems]
     .sort((a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0))
 }
 
 /** A flag for several registries can be wrong several times: each line is said once, and so many lines at most. */
 function refuse (problems: readonly Problem[]): LoadResult {
-  const distinct = [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()]
+  const distinct = [...new Map(sortByPlace(problems).map((problem) => [formatProblem(problem), problem])).values()]
   const rest = distinct.length - maxProblems
   if (rest <= 0) return { ok: false, problems: distinct }
   const more = { key: '', message: `there are ${rest} more problems; mend these first, then run acr-egress check` }

@@ -6,8 +6,9 @@ import { type Finding, escapeControls } from './problem.ts'
 import { readTextFile } from './text-file.ts'
 
 export interface TlsFilesOptions {
-  readonly certFile: string
-  readonly keyFile: string
+  /** Absent, like `keyFile`, when it is not named, or not as it should be. */
+  readonly certFile: string | undefined
+  readonly keyFile: string | undefined
   /** Where relative paths begin. */
   readonly folder: string
   /** Milliseconds of the wall clock, for the certificate's dates. */
@@ -15,7 +16,7 @@ export interface TlsFilesOptions {
 }
 
 export interface LoadedTlsFiles {
-  /** Absent when there are problems. */
+  /** Absent unless both are named and good. */
   readonly files?: TlsFiles
   readonly problems: readonly Finding[]
   readonly warnings: readonly Finding[]
@@ -27,21 +28,42 @@ const keyPath = ['listen', 'tls', 'keyFile'] as const
 /** Chains of real certificate authorities have a few kilobytes. */
 const maxBytes = 256 * 1024
 
-/** Reads the certificate and the key, and sees that a TLS listener could start with them. Never rejects. */
-export async function loadTlsFiles ({ folder, now, ...written }: TlsFilesOptions): Promise<LoadedTlsFiles> {
-  const certFile = resolve(folder, written.certFile)
-  const keyFile = resolve(folder, written.keyFile)
-  const [certText, keyText] = await Promise.all([readTextFile(certFile, maxBytes), readTextFile(keyFile, maxBytes)])
-  const certificate = certText.ok ? readCertificate(certText.text) : `${escapeControls(certFile)} ${certText.message}`
-  const key = keyText.ok ? readKey(keyText.text, keyText.mode, keyFile) : `${escapeControls(keyFile)} ${keyText.message}`
+/**
+ * Reads the certificate and the key, and sees that a TLS listener could start with them; of a single one, that it is
+ * good by itself. Never rejects.
+ */
+export async function loadTlsFiles ({ folder, now, ...named }: TlsFilesOptions): Promise<LoadedTlsFiles> {
+  const [certificate, key] = await Promise.all([
+    loadPart(folder, named.certFile, readCertificate),
+    loadPart(folder, named.keyFile, readKey),
+  ])
   const problems: Finding[] = []
   if (typeof certificate === 'string') problems.push({ path: certPath, message: certificate })
   if (typeof key === 'string') problems.push({ path: keyPath, message: key })
-  if (typeof certificate === 'string' || typeof key === 'string' || !certText.ok || !keyText.ok) return { problems, warnings: [] }
-  const files = { certFile, keyFile, certificatePem: certText.text, keyPem: keyText.text }
-  const misfit = findMisfit(certificate, key, files)
+  if (typeof certificate !== 'object' || typeof key !== 'object') return { problems, warnings: [] }
+  const files = { certFile: certificate.file, keyFile: key.file, certificatePem: certificate.pem, keyPem: key.pem }
+  const misfit = findMisfit(certificate.value, key.value, files)
   if (misfit !== undefined) return { problems: [misfit], warnings: [] }
-  return { files, problems: [], warnings: listDateWarnings(certificate, now()) }
+  return { files, problems: [], warnings: listDateWarnings(certificate.value, now()) }
+}
+
+/** One of the two files, good by itself. */
+interface Part<T> {
+  readonly file: string
+  readonly pem: string
+  readonly value: T
+}
+
+/** The file, or what is wrong with it; `undefined` when none is named. */
+async function loadPart<T extends object> (
+  folder: string, named: string | undefined, read: (pem: string, mode: number, file: string) => T | string,
+): Promise<Part<T> | string | undefined> {
+  if (named === undefined) return undefined
+  const file = resolve(folder, named)
+  const content = await readTextFile(file, maxBytes)
+  if (!content.ok) return `${escapeControls(file)} ${content.message}`
+  const value = read(content.text, content.mode, file)
+  return typeof value === 'string' ? value : { file, pem: content.text, value }
 }
 
 /** The first certificate, which is the listener's own; or what is wrong. */

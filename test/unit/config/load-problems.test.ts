@@ -74,8 +74,9 @@ const table: Record<string, ReadonlyArray<readonly [text: string, ...problems: s
     [`${registry}listen:\n  headTimeout: 10`, '3:16: listen.headTimeout: expected a duration like 10s, found the number 10; write 10s'],
     [`${registry}listen:\n  headTimeout: 10 sec`, '3:16: listen.headTimeout: expected a duration like 10s, found the text "10 sec"; write 10s'],
     [`${registry}listen:\n  headTimeout: 1h`, '3:16: listen.headTimeout: 1h is out of bounds; write a duration from 1ms to 5m'],
-    [`${registry}listen:\n  tls: {certFile: a.pem}`, '3:8: listen.tls.keyFile: is missing; write a path like'],
-    [`${registry}listen:\n  tls: {keyFile: a.pem}`, '3:8: listen.tls.certFile: is missing'],
+    [`${registry}listen:\n  tls: {certFile: a.pem}`, '3:8: listen.tls.keyFile: is missing; write a path like', `3:19: listen.tls.certFile: ${join(folder, 'a.pem')} does not exist`],
+    [`${registry}listen:\n  tls: {keyFile: a.pem}`, '3:8: listen.tls.certFile: is missing', `3:18: listen.tls.keyFile: ${join(folder, 'a.pem')} does not exist`],
+    [`${registry}listen:\n  tls: {certFile: a.crt, keyFile: a.key, bogus: 1}`, '3:19: listen.tls.certFile: ', '3:35: listen.tls.keyFile: ', '3:42: listen.tls.bogus: no such key; write one of certFile, keyFile'],
     [`${registry}listen:\n  tls: {certFile: '', keyFile: 5}`, '3:19: listen.tls.certFile: expected the path of a file, found an empty text', '3:32: listen.tls.keyFile: expected the path of a file, found the number 5'],
     [`${registry}admin: {address: 10.0.0.1, port: 443}`, '2:34: admin.port: both listeners have this port; write'],
     [`${registry}listen: {port: 9180}\nadmin: {address: 0.0.0.0}`, '2:16: listen.port: both listeners have this port; write'],
@@ -127,18 +128,28 @@ const table: Record<string, ReadonlyArray<readonly [text: string, ...problems: s
     ['registries:\n\t- loginServer: x', '2:1: a tab stands where the line is indented; write spaces'],
     ['log:\n    level: info\n  x: 1', '3:1: the indentation fits nothing above it'],
     ['log: {level: "info}', '1:20: '],
-    ['log: {}\nlog: {}\nlog: {}', '2:1: "log" is given twice, first on line 1; drop one of the two', '3:1: "log" is given twice'],
     ['log: {}\n---\nlog: {}', '2:1: a second document begins here'],
-    ['extraHosts: [*.example.com]', '1:14: * begins an alias in YAML'],
-    ['a: &a [*a]', '1:8: * begins an alias in YAML'],
     ['a: !!binary aGk=', '1:4: ! begins a tag in YAML'],
     ['listen:\n  address: ::', '2:12: a text ends with a colon'],
-    ['dns: {servers: [[fd00::1]:53]}', '1:17: brackets and braces make this key a list or a map; put the text in quotes'],
     ['listen:\n  address: @all\nadmin:\n  address: `x`', '2:12: a text cannot begin with this character', '4:12: a text cannot begin with this character'],
-    ['__proto__: {}', '1:1: "__proto__" cannot be a key'],
-    ['dns: {hosts: {__proto__: [10.0.0.1]}}', '1:15: "__proto__" cannot be a key'],
-    ['? [a]\n: b', '1:3: brackets and braces'],
     [`${'['.repeat(20_000)}`, '1:'],
+  ],
+  'what is YAML, but has no place in a configuration': [
+    [`${registry}log: {}\nlog: {}\nlog: {}`, '3:1: "log" is given twice, first on line 2; drop one of the two', '4:1: "log" is given twice, first on line 2'],
+    [`log: {level: loud}\n${registry}log: {}\nnope: 1\nnope: 1`, '1:14: log.level: expected one of', '3:1: "log" is given twice', '4:1: nope: no such key', '5:1: "nope" is given twice'],
+    ['registries: [{loginServer: contoso, loginServer: contoso.azurecr.io}]\nclients: {allow: []}', '1:28: registries[0].loginServer: \'contoso\' is not', '1:37: "loginServer" is given twice', '2:18: clients.allow: the list is empty'],
+    [`${registry}extraHosts: [&a a.example, *a, b]`, '2:28: * begins an alias in YAML, and aliases are not followed here', '2:32: extraHosts[2]: "b" has no domain'],
+    [`${registry}log: &a {level: loud}\nshutdown: *a`, '2:17: log.level: expected one of', '3:11: * begins an alias in YAML'],
+    [`${registry}log: &a {level: info, <<: *a}`, '2:23: log["<<"]: no such key', '2:27: * begins an alias in YAML'],
+    [`${registry}log: {&a level: info, *a : 1, "": 2}`, '2:23: * begins an alias in YAML', '2:31: log[""]: no such key'],
+    [`${registry}extraHosts: [*.example.com]`, '2:14: * begins an alias in YAML'],
+    [`${registry}a: &a [*a]`, '2:1: a: no such key', '2:8: * begins an alias in YAML'],
+    [`${registry}dns: {servers: [[fd00::1]:53, x], timeout: 1}`, '2:17: brackets and braces make this key a list or a map; put the text in quotes', '2:31: dns.servers[1]: "x" is not IP', '2:44: dns.timeout: expected a duration'],
+    [`${registry}dns: {hosts: {__proto__: [10.0.0.1], a.example: []}}`, '2:15: "__proto__" cannot be a key', '2:49: dns.hosts["a.example"]: the list is empty'],
+    ['__proto__: {}\nlog: 1', '1:1: "__proto__" cannot be a key', '1:1: registries: is missing', '2:6: log: expected a map'],
+    ['registries:\n  - *a : 1\n    regions: [&a eastus]', '2:5: * begins an alias in YAML', '2:5: registries[0].loginServer: is missing'],
+    [`${registry}dns: {hosts: {__proto__: [10.0.0.1]}}`, '2:15: "__proto__" cannot be a key'],
+    ['? [a]\n: b', '1:1: registries: is missing', '1:3: brackets and braces'],
   ],
 }
 
@@ -153,7 +164,7 @@ for (const [what, cases] of Object.entries(table)) {
       }
       for (const problem of problems) {
         t.notMatch(problem, /\n| at .*\.ts|Error\b|undefined|NaN|[Zz]od/, 'in one line of plain words')
-        t.match(problem, /; (?:write|drop|did you mean|put|begin|indent|close|compare)|more problems/, 'which says what to do')
+        t.match(problem, /; (?:write|drop|did you mean|put|begin|indent|close|compare|see)|more problems/, 'which says what to do')
       }
     }
   })
@@ -168,6 +179,13 @@ t.test('no more than a hundred problems are printed', async (t) => {
   const problems = await listProblems(registry + Array.from({ length: 500 }, (_, index) => `key${index}: 1`).join('\n'))
   t.equal(problems.length, 101)
   t.match(problems[100], /^there are 400 more problems/)
+})
+
+t.test('a file full of one key is refused as well', async (t) => {
+  const problems = await listProblems(registry + 'a:\n'.repeat(150_000))
+  t.equal(problems.length, 101)
+  t.match(problems[0], /^2:1: a: no such key/)
+  t.match(problems[1], /^3:1: "a" is given twice, first on line 2/)
 })
 
 t.test('control characters of the file do not reach the terminal', async (t) => {

@@ -168,6 +168,35 @@ t.test('a problem of a flag names the flag, once', async (t) => {
   t.match(await listProblems({ file: join(folder, 'small.yaml'), regions: ['eastus'] }), [/^--region: goes with --registry only; write/])
 })
 
+t.test('all problems come at once, of the flags and of the file, the flags\' first', async (t) => {
+  const listen = /^--listen: "foo" is not ADDR:PORT; write/
+  const admin = /^--admin: "99999" is not ADDR:PORT; write/
+  const name = /^--registry: 'foo' is not a login server; write/
+  const region = /^--region: "East US" is not an Azure region; write eastus$/
+  const flags = { registries: ['foo'], regions: ['East US'], listen: 'foo', admin: '99999' }
+  t.match(await listProblems({ ...flags, defaultFile: absent }), [listen, admin, name, region])
+  const file = join(folder, 'twice.yaml')
+  await writeFile(file, 'log: {level: loud}\nlog: {}\nregistries: []\n')
+  t.match(await listProblems({ ...flags, file }), [listen, admin, name, region, /:1:14: log\.level: /, /:2:1: "log" is given twice/],
+    'the registries of the file are not looked at when there are flags for them')
+  t.match(await listProblems({ file, listen: 'foo', regions: ['eastus'] }), [
+    /^--region: goes with --registry only; write/, listen, /:1:14: log\.level: /, /:2:1: "log" is given twice/, /:3:13: registries: /,
+  ])
+})
+
+t.test('flags are looked at also when the file cannot be; what it would have said is not guessed at', async (t) => {
+  const broken = join(folder, 'broken.yaml')
+  await writeFile(broken, 'listen: {port: "8443}\n')
+  const flags = { registries: ['foo'], listen: '9180', admin: 'x:1' }
+  const ofFlags = [/^--admin: "x:1" is not ADDR:PORT; write/, /^--registry: 'foo' is not a login server; write/]
+  for (const [file, problem] of [[absent, /absent\.yaml: does not exist;/], [broken, /broken\.yaml:\d+:\d+: /]] as const) {
+    const problems = await listProblems({ ...flags, file })
+    t.equal(problems.length, 3, problems.join(' | '))
+    for (const expected of [...ofFlags, problem]) t.ok(problems.some((line) => expected.test(line)), String(expected))
+  }
+  t.match(await listProblems({ defaultFile: absent, listen: 'foo' }), [/^--listen: "foo" is not/, /^there is no configuration/])
+})
+
 t.test('without a file and without flags, both ways to begin are named', async (t) => {
   const [problem, ...more] = await listProblems({ defaultFile: absent })
   t.equal(more.length, 0)
