@@ -47,11 +47,26 @@ async function run (argv: readonly string[], terminal: Terminal): Promise<ExitCo
   }
 }
 
-// A reader that goes away (`acr-egress check | head`) is no reason for a stack trace.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
+let outputFailure: NodeJS.ErrnoException | undefined
+process.stdout.on('error', (error) => { outputFailure ??= error })
+// There is nobody left to be told.
+process.stderr.on('error', () => {})
 
-process.exit(await run(process.argv.slice(2), {
+/**
+ * Waits until standard output is written, and looks at the exit code in that light. A reader that goes away
+ * (`acr-egress check | head`) has had what it wanted; any other failure must not look like success.
+ */
+async function settleOutput (code: ExitCode): Promise<ExitCode> {
+  await new Promise<void>((resolve) => { process.stdout.write('', () => resolve()) })
+  if (outputFailure === undefined || outputFailure.code === 'EPIPE') return code
+  const what = `standard output could not be written (${outputFailure.code})`
+  process.stderr.write(`acr-egress: ${what}; make room, or write it elsewhere\n`)
+  return code === exitCode.ok ? exitCode.notWritten : code
+}
+
+const code = await run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   ...listenForStop(),
-}))
+})
+process.exit(await settleOutput(code))

@@ -21,8 +21,8 @@ allowlist: every host that is let through, and the key that lets it through. Sta
 ${configurationFlagsHelp}
   --json                   one JSON document: ok, problems, warnings, allowlist, configuration
 
-Exit code: 0 when the configuration is good, with or without warnings; 2 when it is not. Problems and warnings go to
-standard error, one a line: FILE:LINE:COLUMN: key: what is wrong; what to write.
+Exit code: 0 when the configuration is good, with or without warnings; 2 when it is not; 4 when standard output cannot
+be written. Problems and warnings go to standard error, one a line: FILE:LINE:COLUMN: key: what is wrong; what to write.
 
 Examples:
   acr-egress check

@@ -10,6 +10,8 @@ export const exitCode = {
   usage: 2,
   /** Could not start: a port is taken or forbidden. */
   notStarted: 3,
+  /** Done, but what was asked for could not be written to standard output. */
+  notWritten: 4,
 } as const
 
 export type ExitCode = typeof exitCode[keyof typeof exitCode]

@@ -15,7 +15,8 @@ configuration; the name is resolved here and now.
 ${configurationFlagsHelp}
   --json                   one JSON document
 
-Exit code: 0 allowed, 1 denied, 2 bad usage or configuration.
+Exit code: 0 allowed, 1 denied, 2 bad usage or configuration, 4 allowed but not
+written: standard output failed.
 
 Examples:
   acr-egress explain contoso.azurecr.io

@@ -226,6 +226,38 @@ t.test('a reader that goes away is no reason for a stack trace', async (t) => {
   }))
 })
 
+t.test('output that cannot be written is told, and the exit code says so', async (t) => {
+  const shell = '"$0" "$@" > /dev/full'
+  const program = ['sh', '-c', shell, process.execPath, builtCommand]
+  const message = 'acr-egress: standard output could not be written (ENOSPC); make room, or write it elsewhere\n'
+  const file = `${t.testdir({
+    'config.yaml': stringify({
+      registries: [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'] }],
+      dns: { hosts: { 'contoso.azurecr.io': ['20.1.2.3'] } },
+    }),
+  })}/config.yaml`
+  const table: ReadonlyArray<readonly [argv: readonly string[], code: number]> = [
+    [['check', '--config', file], 4],
+    [['check', '--config', file, '--json'], 4],
+    [['explain', 'contoso.azurecr.io', '--config', file], 4],
+    [['explain', 'registry.example', '--config', file], 1],
+    [['--help'], 4],
+    [['check', '--help'], 4],
+    [['--version'], 4],
+  ]
+  await Promise.all(table.map(async ([argv, code]) => {
+    t.strictSame(await runCommand(t, argv, { program }), { code, stdout: '', stderr: message }, argv.join(' '))
+  }))
+})
+
+t.test('messages that cannot be written do not change the exit code', async (t) => {
+  const program = ['sh', '-c', '"$0" "$@" 2> /dev/full', process.execPath, builtCommand]
+  const warned = await runCommand(t, ['check', '--registry', 'contoso.azurecr.io'], { program })
+  t.equal(warned.code, 0)
+  t.match(warned.stdout, 'The configuration is good')
+  t.equal((await runCommand(t, ['serv'], { program })).code, 2)
+})
+
 t.test('a reader of the messages that goes away does not change the exit code', async (t) => {
   await Promise.all([['serv'], ['serve', '--lisen', '1'], ['check', '--config', '/nowhere/config.yaml']].map(async (argv) => {
     const { child, result } = startCommand(t, argv)
