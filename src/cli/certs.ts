@@ -1,8 +1,9 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
-import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type * as Certificates from '../tls/certificates.ts'
 import { parseArguments, suggestion, UsageError } from './args.ts'
+import { describeFileError, listExisting, writeFiles, type FileName } from './certificate-files.ts'
 import { exitCode, type Command, type ExitCode, type Terminal } from './command.ts'
 
 /** Devices are told to trust the authority once in their life; ten years is about as long as that is. */
@@ -10,12 +11,6 @@ const authorityDays = 3650
 /** The longest that every TLS client accepts: the CA/Browser Forum's limit of 398 days, less one. */
 const defaultServerDays = 397
 const defaultDirectory = 'certs'
-
-/** What is written, and who may read it. */
-const fileModes = { 'ca.key': 0o600, 'ca.crt': 0o644, 'server.key': 0o600, 'server.crt': 0o644 } as const
-
-type FileName = keyof typeof fileModes
-type Contents = Partial<Record<FileName, string>>
 
 interface Request {
   readonly hosts: readonly string[]
@@ -122,20 +117,6 @@ async function initCertificates (
   return exitCode.ok
 }
 
-async function listExisting (directory: string): Promise<FileName[]> {
-  const names = Object.keys(fileModes) as FileName[]
-  const found = await Promise.all(names.map(async (name) => {
-    try {
-      await lstat(join(directory, name))
-      return true
-    } catch (error) {
-      if (readCode(error) === 'ENOENT') return false
-      throw error
-    }
-  }))
-  return names.filter((_, index) => found[index])
-}
-
 function describeExisting (directory: string, existing: readonly FileName[]): string {
   return `${directory} already holds ${existing.join(', ')}; nothing was written. Write --force to replace the server ` +
     'certificate (an existing authority is used again), or choose another --dir'
@@ -168,22 +149,6 @@ function parseCertificate (pem: string): X509Certificate | undefined {
     return new X509Certificate(pem)
   } catch {
     return undefined
-  }
-}
-
-/** All files are complete before the first one gets its name, so that a running gateway never reads half a file. */
-async function writeFiles (directory: string, contents: Contents): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const suffix = randomBytes(6).toString('hex')
-  const files = (Object.entries(contents) as Array<[FileName, string]>).map(([name, content]) =>
-    ({ name, content, path: join(directory, name), temporaryPath: join(directory, `.${name}.${suffix}`) }))
-  try {
-    for (const { name, content, temporaryPath } of files) {
-      await writeFile(temporaryPath, content, { mode: fileModes[name], flag: 'wx' })
-    }
-    for (const { path, temporaryPath } of files) await rename(temporaryPath, path)
-  } finally {
-    await Promise.all(files.map(async ({ temporaryPath }) => await rm(temporaryPath, { force: true })))
   }
 }
 
@@ -228,21 +193,5 @@ function explainProblem (error: unknown, directory: string): string | undefined 
   if (error instanceof Error && error.name === 'AuthorityError') {
     return `ca.crt and ca.key in ${directory} cannot be used: ${error.message}; bring the right pair back, or move both away`
   }
-  const path = (error as NodeJS.ErrnoException | undefined)?.path ?? directory
-  switch (readCode(error)) {
-    case undefined: return undefined
-    case 'EACCES':
-    case 'EPERM': return `${path}: no permission; run as a user that may write there, or choose another --dir`
-    case 'EROFS': return `${path}: the file system is read-only; choose another --dir`
-    case 'ENOTDIR':
-    case 'EEXIST': return `${path}: is not a directory, or leads through something that is none; choose another --dir`
-    case 'ENOSPC': return `${path}: no space left; free some, or choose another --dir`
-    default: return `${path}: ${readCode(error)}; choose another --dir`
-  }
-}
-
-/** The code of an error of the operating system. */
-function readCode (error: unknown): string | undefined {
-  const { code, syscall } = Object(error) as Partial<NodeJS.ErrnoException>
-  return syscall === undefined ? undefined : code
+  return describeFileError(error, directory)
 }

@@ -138,7 +138,7 @@ t.test('an authority that cannot sign any more is named, with what to do', async
 
 t.test('a place that cannot be written is a message, not a crash', async t => {
   const dir = t.testdir({ file: 'not a directory' })
-  for (const place of [join(dir, 'file'), join(dir, 'file', 'certs'), '/sys/acr-egress-certs']) {
+  for (const place of [join(dir, 'file'), join(dir, 'file', 'certs'), '/sys/acr-egress-certs', '/proc/acr-egress-certs/deep']) {
     const { code, stdout, stderr } = await run('init', '--host', 'gateway.example', '--dir', place)
     t.equal(code, 2, place)
     t.equal(stdout, '')
