@@ -2,7 +2,7 @@
 import { UsageError, suggestion } from './cli/args.ts'
 import { type ExitCode, type Terminal, exitCode } from './cli/command.ts'
 import { commands } from './cli/commands.ts'
-import { listenForStop } from './host/signals.ts'
+import { createStops } from './host/signals.ts'
 import { version } from './version.ts'
 
 const overview = `acr-egress ${version}: lets a locked-down network reach its Azure container registries, and nothing else
@@ -64,9 +64,6 @@ async function settleOutput (code: ExitCode): Promise<ExitCode> {
   return code === exitCode.ok ? exitCode.notWritten : code
 }
 
-const code = await run(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  ...listenForStop(),
-})
+const stops = createStops((code) => process.exit(code))
+const code = await run(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, takeStop: stops.take })
 process.exit(await settleOutput(code))

@@ -29,10 +29,11 @@ export interface Terminal {
   readonly stdout: Output
   /** Messages for a person: progress, problems, hints. */
   readonly stderr: Output
-  /** Aborted at the first SIGINT or SIGTERM: the command ends what it began and returns. */
-  readonly interrupted: AbortSignal
-  /** Aborted at the second one: whatever was being waited for is not worth it. */
-  readonly insisted: AbortSignal
+  /**
+   * Takes the next SIGINT or SIGTERM, which aborts the signal that is returned: the command then ends what it began.
+   * Those that no command takes end the process, so only what has something to put away needs to ask.
+   */
+  takeStop (): AbortSignal
 }
 
 /** One command of `acr-egress`; commands.ts lists them all. */

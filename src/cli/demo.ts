@@ -23,7 +23,7 @@ gateway, tries three targets that are not allowed, and says what was let
 through and what was refused.
 
   --stay   leave everything running until you interrupt it, to look at the
-           status page and to try things
+           status page and to try things; a second interrupt ends at once
 `
 
 /** `acr-egress demo`: the whole story in ten seconds, without Azure. */
@@ -33,17 +33,22 @@ export const demoCommand: Command = {
   async run (argv, terminal) {
     const given = parseArguments(argv, { stay: { type: 'boolean' } })
     if (given.words.length > 0) throw new UsageError(`${given.words[0]}: demo takes flags only`)
+    const interrupted = terminal.takeStop()
+    interrupted.addEventListener('abort', () => {
+      terminal.stderr.write('Ending what was begun; interrupt once more to end at once.\n')
+    }, { once: true })
     const folder = await mkdtemp(join(tmpdir(), 'acr-egress-demo-'))
     try {
       terminal.stdout.write('Making an image of 300 MB and a registry that serves it…\n')
       const lab = await startLab({ layers: layerSizes })
       try {
-        return await runWithLab(lab, folder, given.has('stay'), terminal)
+        interrupted.throwIfAborted()
+        return await runWithLab({ lab, folder, terminal, interrupted }, given.has('stay'))
       } finally {
         await lab.close()
       }
     } catch (error) {
-      if (!terminal.interrupted.aborted) throw error
+      if (!interrupted.aborted) throw error
       terminal.stderr.write('Interrupted before the end; nothing is left running.\n')
       return exitCode.denied
     } finally {
@@ -55,15 +60,21 @@ export const demoCommand: Command = {
 const megabyte = 1_000_000
 const layerSizes = [150, 80, 40, 20, 10].map((size) => size * megabyte)
 
-/** What the parts of the demo share. */
-interface Demo {
+/** What the demo has before there is a gateway. */
+interface Stage {
   readonly lab: Lab
-  readonly proxy: ProxyAddress
-  readonly terminal: Terminal
   readonly folder: string
+  readonly terminal: Terminal
+  readonly interrupted: AbortSignal
 }
 
-async function runWithLab (lab: Lab, folder: string, stay: boolean, terminal: Terminal): Promise<ExitCode> {
+/** What the parts of the demo share. */
+interface Demo extends Stage {
+  readonly proxy: ProxyAddress
+}
+
+async function runWithLab (stage: Stage, stay: boolean): Promise<ExitCode> {
+  const { lab, folder, terminal } = stage
   const loaded = await loadConfiguration({ file: await writeFiles(lab, folder) })
   if (!loaded.ok) {
     printProblems(terminal, loaded.problems)
@@ -73,7 +84,7 @@ async function runWithLab (lab: Lab, folder: string, stay: boolean, terminal: Te
   const gateway = createDemoGateway(loaded.configuration, tunnels)
   const { proxy, admin } = await gateway.start()
   try {
-    const demo = { lab, proxy: splitAddress(proxy), terminal, folder }
+    const demo = { ...stage, proxy: splitAddress(proxy) }
     const isPulled = await showPull(demo)
     const isRefused = await tryForbidden(demo)
     await gateway.whenIdle()
@@ -129,9 +140,9 @@ function splitAddress (address: string): ProxyAddress {
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
 }
 
-async function showPull ({ lab, proxy, terminal }: Demo): Promise<boolean> {
+async function showPull ({ lab, proxy, terminal, interrupted }: Demo): Promise<boolean> {
   const { loginServer, repository, tag } = labNames
-  const { stdout, stderr, interrupted } = terminal
+  const { stdout, stderr } = terminal
   stdout.write(`Pulling ${loginServer}/${repository}:${tag} with HTTPS_PROXY=http://${proxy.host}:${proxy.port}\n`)
   const progress = createProgress({ output: stderr, label: 'Pulled' })
   try {
@@ -162,11 +173,11 @@ const forbiddenTargets = [
   `${labNames.hostileServer}:443`,
 ]
 
-async function tryForbidden ({ proxy, terminal }: Demo): Promise<boolean> {
+async function tryForbidden ({ proxy, terminal, interrupted }: Demo): Promise<boolean> {
   terminal.stdout.write('\nTrying what is not allowed, as docker would show it:\n')
   let isRefused = true
   for (const target of forbiddenTargets) {
-    const { refusal, hint } = await tryTunnel(proxy, target, terminal.interrupted)
+    const { refusal, hint } = await tryTunnel(proxy, target, interrupted)
     isRefused &&= refusal !== undefined
     terminal.stdout.write(`  ${target}\n    ${refusal ?? 'was let through, which is a mistake of the gateway'}\n`)
     if (hint !== undefined) terminal.stdout.write(`    hint: ${hint}\n`)
@@ -205,9 +216,8 @@ function showTunnels (tunnels: readonly TunnelLine[], { stdout }: Terminal): voi
   for (const { target, reason } of refused) stdout.write(`  ${target.padEnd(42)} ${reason}\n`)
 }
 
-async function stayUntilInterrupted ({ proxy, terminal, folder }: Demo): Promise<void> {
-  const { stdout, interrupted } = terminal
-  stdout.write(`
+async function stayUntilInterrupted ({ proxy, terminal, folder, interrupted }: Demo): Promise<void> {
+  terminal.stdout.write(`
 The gateway stays up until you interrupt it. Its configuration: ${join(folder, 'config.yaml')}
 Try, for instance:
   curl --proxy http://${proxy.host}:${proxy.port} --cacert ${join(folder, 'ca.crt')} -i https://${labNames.loginServer}/v2/

@@ -27,28 +27,25 @@ Examples:
 export const explainCommand: Command = {
   help,
 
-  async run (argv, { stdout, ...terminal }) {
+  async run (argv, terminal) {
     const given = parseArguments(argv, { ...configurationFlags, json: { type: 'boolean' } })
     const [target, ...rest] = given.words
     if (target === undefined || rest.length > 0) throw new UsageError('explain takes one HOST[:PORT]')
     const loaded = await loadConfiguration(readLoadOptions(given))
     if (!loaded.ok) {
-      printProblems({ stdout, ...terminal }, loaded.problems)
+      printProblems(terminal, loaded.problems)
       return exitCode.usage
     }
     const { configuration } = loaded
     const { connectTimeoutMs } = configuration.tunnel
     const names = createConfiguredNames(configuration)
-    // Several silent name servers can take half a minute to be given up.
-    terminal.interrupted.addEventListener('abort', names.close, { once: true })
     try {
       const policy = createConfiguredPolicy(configuration)
       const lookup: ExplainLookup = (host) => lookupForExplanation(names, host, connectTimeoutMs)
       const explanation = await explainTarget(policy, target, lookup)
-      stdout.write(given.has('json') ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation))
+      terminal.stdout.write(given.has('json') ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation))
       return explanation.allow ? exitCode.ok : exitCode.denied
     } finally {
-      terminal.interrupted.removeEventListener('abort', names.close)
       names.close()
     }
   },

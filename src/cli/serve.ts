@@ -53,7 +53,9 @@ export const serveCommand: Command = {
 }
 
 async function runUntilStopped (gateway: Gateway, configuration: Configuration, terminal: Terminal): Promise<ExitCode> {
-  const { stderr, interrupted, insisted } = terminal
+  const { stderr } = terminal
+  const interrupted = terminal.takeStop()
+  const insisted = terminal.takeStop()
   try {
     const { proxy, admin } = await gateway.start()
     if (stderr.isTTY === true) stderr.write(describeStart(configuration, proxy, admin))

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
 import { startNameServer } from '../../src/lab/name-server.ts'
 import { openTunnel } from '../../src/lab/tunnel-client.ts'
-import { type Result, type Running, runCommand, startCommand } from '../support/command-run.ts'
+import { type CommandOptions, type Result, type Running, runCommand, startCommand } from '../support/command-run.ts'
 import { type LogLine, builtCommand } from '../support/daemon.ts'
 import { readBytes, untilClosed } from '../support/stream-watch.ts'
 import { startEchoUpstream } from '../support/upstream.ts'
@@ -197,20 +198,62 @@ t.test('explain tells by its exit code', async (t) => {
   }))
 })
 
-t.test('Ctrl-C ends an explain that waits for a name server', async (t) => {
+t.test('a command that waits for its configuration ends by the first signal, as the shell expects', async (t) => {
+  const folder = t.testdir()
+  const commands = [['check'], ['serve'], ['explain', 'contoso.azurecr.io']]
+  await Promise.all(commands.flatMap((argv) => (['SIGINT', 'SIGTERM'] as const).map(async (signal) => {
+    const pipe = `${folder}/${argv[0]}-${signal}`
+    t.equal(spawnSync('mkfifo', [pipe]).status, 0)
+    const { child, result } = startCommand(t, [...argv, '--config', pipe])
+    // Opened when the command has opened it too, which then waits for what is never written.
+    const writer = await open(pipe, 'w')
+    child.kill(signal)
+    t.strictSame(await result, { code: null, stdout: '', stderr: '' })
+    t.equal(child.signalCode, signal, argv.join(' '))
+    await writer.close()
+  })))
+})
+
+/** An explain that has begun to wait for a name server, which says nothing. */
+async function explainInVain (t: Test, options: CommandOptions = {}): Promise<Running> {
+  const questions = new EventEmitter()
   const server = await startNameServer({
     answers () {
-      running.child.kill('SIGINT')
+      questions.emit('asked')
       return { silent: true }
     },
   })
   t.teardown(() => server.close())
-  const dns = { servers: [`${server.address}:${server.port}`], timeout: '1m' }
-  const file = `${t.testdir({ 'config.yaml': stringify({ registries: [{ loginServer: 'contoso.azurecr.io' }], dns }) })}/config.yaml`
-  const running = startCommand(t, ['explain', 'contoso.azurecr.io', '--config', file])
-  const result = await running.result
-  t.equal(result.code, 1)
-  t.equal(findStack(result), undefined)
+  const settings = {
+    registries: [{ loginServer: 'contoso.azurecr.io' }],
+    dns: { servers: [`${server.address}:${server.port}`], timeout: '1m' },
+    tunnel: { connectTimeout: '1m' },
+  }
+  const file = `${t.testdir({ 'config.yaml': stringify(settings) })}/config.yaml`
+  const asked = once(questions, 'asked')
+  const running = startCommand(t, ['explain', 'contoso.azurecr.io', '--config', file], options)
+  await asked
+  return running
+}
+
+t.test('Ctrl-C ends an explain that waits for a name server, without an answer', async (t) => {
+  const { child, result } = await explainInVain(t)
+  child.kill('SIGINT')
+  t.strictSame(await result, { code: null, stdout: '', stderr: '' })
+  t.equal(child.signalCode, 'SIGINT')
+})
+
+t.test('the first process of a container ends by a signal too', async (t) => {
+  const unshare = ['unshare', '--map-root-user', '--pid', '--fork', '--kill-child']
+  if (spawnSync('unshare', [...unshare.slice(1), 'true']).status !== 0) {
+    t.plan(0, 'this user may make no namespace here')
+    return
+  }
+  const { child: { pid }, result } = await explainInVain(t, { program: [...unshare, process.execPath, builtCommand] })
+  const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/[0-9]+/) ?? []
+  if (first === undefined) throw new Error('there is no process in the namespace')
+  process.kill(Number(first), 'SIGTERM')
+  t.strictSame(await result, { code: 128 + 15, stdout: '', stderr: '' })
 })
 
 t.test('a reader that goes away is no reason for a stack trace', async (t) => {
@@ -301,6 +344,18 @@ t.test('Ctrl-C in the middle of the demo ends it without a stack trace', async (
   t.equal(ended.code, 1)
   t.match(ended.stderr, 'Interrupted')
   t.equal(findStack(ended), undefined)
+})
+
+t.test('a second Ctrl-C ends the demo at once, whatever it is doing', async (t) => {
+  // It leaves its folder behind.
+  const program = ['env', `TMPDIR=${t.testdir()}`, process.execPath, builtCommand]
+  const { child, result, stdoutWith, stderrWith } = startCommand(t, ['demo'], { program })
+  await stdoutWith('Making ')
+  child.kill('SIGINT')
+  await stderrWith('interrupt once more to end at once.\n')
+  child.kill('SIGINT')
+  const { code } = await result
+  t.strictSame([code, child.signalCode], [null, 'SIGINT'])
 })
 
 /** Runs serve behind systemd-socket-activate, which starts it at the first connection. */

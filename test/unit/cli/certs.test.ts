@@ -20,8 +20,7 @@ async function run (...argv: string[]): Promise<Outcome> {
   const code = await certsCommand.run(argv, {
     stdout: { write: (text) => { stdout += text } },
     stderr: { write: (text) => { stderr += text } },
-    interrupted: new AbortController().signal,
-    insisted: new AbortController().signal,
+    takeStop () { throw new Error('it has nothing to put away') },
   })
   return { code, stdout, stderr }
 }

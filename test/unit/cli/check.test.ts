@@ -19,12 +19,10 @@ dns: {servers: [10.0.0.53, '[fd00::53]:5353'], hosts: {contoso.azurecr.io: [10.0
 
 async function run (...argv: string[]): Promise<{ code: number, stdout: string, stderr: string }> {
   const written = { stdout: '', stderr: '' }
-  const { signal } = new AbortController()
   const code = await checkCommand.run(argv, {
     stdout: { write: (text) => { written.stdout += text } },
     stderr: { write: (text) => { written.stderr += text } },
-    interrupted: signal,
-    insisted: signal,
+    takeStop () { throw new Error('it has nothing to put away') },
   })
   return { code, ...written }
 }

@@ -10,14 +10,13 @@ interface Outcome {
   readonly stderr: string
 }
 
-async function run (argv: readonly string[], interrupted = new AbortController().signal): Promise<Outcome> {
+async function run (argv: readonly string[]): Promise<Outcome> {
   let stdout = ''
   let stderr = ''
   const code = await explainCommand.run(argv, {
     stdout: { write: (text) => { stdout += text } },
     stderr: { write: (text) => { stderr += text } },
-    interrupted,
-    insisted: new AbortController().signal,
+    takeStop () { throw new Error('it has nothing to put away') },
   })
   return { code, stdout, stderr }
 }
@@ -128,20 +127,4 @@ t.test('a bad configuration is told on standard error, and the exit code is 2', 
 
 t.test('it takes one target', async (t) => {
   for (const argv of [[], ['a.example', 'b.example'], ['a.example', '--jsno']]) await t.rejects(run(argv), UsageError)
-})
-
-t.test('interrupted, it does not wait for a silent name server', async (t) => {
-  const controller = new AbortController()
-  const server = await startNameServer({
-    answers () {
-      controller.abort()
-      return { silent: true }
-    },
-  })
-  t.teardown(() => server.close())
-  const dns = { servers: [`${server.address}:${server.port}`], timeout: '1m' }
-  const file = await writeConfiguration(t, {}, { dns })
-  const { code, stdout } = await run(['contoso.azurecr.io', '--config', file], controller.signal)
-  t.equal(code, 1)
-  t.match(stdout, 'reason    dns_failed: ')
 })
