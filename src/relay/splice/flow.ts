@@ -10,6 +10,8 @@ export interface FlowEnd {
   writable: boolean
   /** Nothing more will come but what is queued, so a short read is no sign that the queue is empty. */
   hungUp: boolean
+  /** Its FIN was seen, before any failure. */
+  sentFin: boolean
 }
 
 /** One direction of a tunnel. */
@@ -60,8 +62,8 @@ export type Pumped =
 /** The last failure, for the one who asked; not allocated, since a reset may come with each of thousands of tunnels. */
 export const failure = { errno: 0, isSource: false }
 
-// How many times in and out one flow may have before the others get their turn.
-const maxRounds = 16
+// How often a flow may be read before the others get their turn: 8 MiB at most, a few milliseconds.
+const maxReads = 8
 
 /** A flow that nothing has been read for yet; `backlog` holds what was read before there was a flow. */
 export function createFlow (
@@ -93,9 +95,12 @@ function count (flow: Flow, bytes: number, { tally, now }: FlowTools): void {
 /**
  * Moves what can be moved now, out before in: nothing is read while something waits to be written. FIN is passed on
  * when all that came before it has been taken.
+ *
+ * Out goes until it is out, or an error says that it cannot: splice(2) takes a socket's ECONNRESET away when it meets
+ * it behind the first bytes, and returns those. A read of that socket would then say FIN.
  */
 export function pumpFlow (flow: Flow, tools: FlowTools): Pumped {
-  for (let round = 0; round < maxRounds; round++) {
+  for (let reads = 0; ;) {
     if (!isEmpty(flow)) {
       if (!flow.to.writable) return 'settled'
       const written = flow.inPipe > 0 ? spliceOut(flow, tools) : writeBacklog(flow, tools)
@@ -107,10 +112,10 @@ export function pumpFlow (flow: Flow, tools: FlowTools): Pumped {
       return 'settled'
     }
     if (!flow.from.readable) return 'settled'
+    if (reads++ === maxReads) return 'more'
     const read = flow.isDiscarding ? discard(flow, tools) : readIn(flow, tools)
     if (read < 0) return 'failed'
   }
-  return 'more'
 }
 
 /** Lets go of what the flow holds; bytes in it are gone. */
@@ -199,7 +204,10 @@ function discard (flow: Flow, { libc, scratch }: FlowTools): number {
 
 /** What a reading call that brought nothing means: the end, an empty socket, or a failure, which it notes. */
 function noteEmpty (flow: Flow, result: number): number {
-  if (result === 0) flow.hasEnded = true
+  if (result === 0) {
+    flow.hasEnded = true
+    flow.from.sentFin = true
+  }
   if (result === -errno.EAGAIN) flow.from.readable = false
   return noteFailure(result, true)
 }

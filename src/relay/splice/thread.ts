@@ -64,7 +64,8 @@ export function startRelayThread (options: RelayThreadOptions): RelayThread {
   }
   const worker = new Worker(workerFile(), { workerData: data, resourceLimits })
   worker.unref()
-  const carried = new Map<number, Carried>()
+  /** By slot. */
+  const carried: Array<Carried | undefined> = []
   const freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index)
   let isOpen = true
 
@@ -74,9 +75,9 @@ export function startRelayThread (options: RelayThreadOptions): RelayThread {
   }
 
   function finish (slot: number, outcome: RelayOutcome): void {
-    const tunnel = carried.get(slot)
+    const tunnel = carried[slot]
     if (tunnel === undefined) return
-    carried.delete(slot)
+    carried[slot] = undefined
     tunnel.onEnded(outcome)
     freeSlots.push(slot)
   }
@@ -84,8 +85,8 @@ export function startRelayThread (options: RelayThreadOptions): RelayThread {
   /** The thread is gone; what it had not closed is closed here, as a reset. */
   function bury (): void {
     isOpen = false
-    for (const [slot, { fds }] of carried) {
-      for (const fd of tally.isOpen(slot) ? fds : []) {
+    for (const [slot, tunnel] of carried.entries()) {
+      for (const fd of tally.isOpen(slot) ? tunnel?.fds ?? [] : []) {
         libc.lingerNone(fd)
         libc.close(fd)
       }
@@ -110,13 +111,13 @@ export function startRelayThread (options: RelayThreadOptions): RelayThread {
 
   return {
     tally,
-    get load () { return carried.size },
+    get load () { return slots - freeSlots.length },
     get hasRoom () { return isOpen && freeSlots.length > 0 },
     add (tunnel, onEnded) {
       const slot = freeSlots.pop()
       if (slot === undefined) throw new RangeError('the relay thread is full')
       tally.begin(slot, tunnel.fromClient?.length ?? 0, tunnel.fromUpstream?.length ?? 0)
-      carried.set(slot, { fds: [tunnel.clientFd, tunnel.upstreamFd], onEnded })
+      carried[slot] = { fds: [tunnel.clientFd, tunnel.upstreamFd], onEnded }
       command({ kind: 'add', tunnel: { ...tunnel, slot } })
       return slot
     },

@@ -76,7 +76,9 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
     now: readClock(),
   }
   const thresholds = createReadThresholds<Flow>(libc)
-  const tunnels = new Map<number, CarriedTunnel>()
+  /** By slot; slots are given out from the lowest. */
+  const tunnels: Array<CarriedTunnel | undefined> = []
+  let carried = 0
   const events = createEpollEvents(eventsPerWait)
   const epollFd = libc.createEpoll()
   libc.watch(epollFd, eventFd, eventTag)
@@ -99,7 +101,7 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
       libc.drainEvent(eventFd)
       return true
     }
-    const tunnel = tunnels.get(tag >>> 1)
+    const tunnel = tunnels[tag >>> 1]
     if (tunnel === undefined) return false
     const end = (tag & 1) === 0 ? tunnel.client : tunnel.upstream
     const isOver = (bits & (epoll.error | epoll.hangUp)) !== 0
@@ -107,6 +109,7 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
     if (isOver || (bits & epoll.out) !== 0) end.writable = true
     if (isOver || (bits & (epoll.in | epoll.readHangUp)) !== 0) end.readable = true
     if (isOver || (bits & epoll.readHangUp) !== 0) end.hungUp = true
+    if (!isOver && (bits & epoll.readHangUp) !== 0) end.sentFin = true
     enqueue(tunnel)
     return false
   }
@@ -129,13 +132,15 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
   }
 
   /**
-   * Sees to a failed end; returns whether the tunnel goes on. EPIPE says that the peer had sent FIN before it went: all
-   * it had to say will be read. What the other end still sends is for nobody, but what it is owed must reach it.
+   * Sees to a failed end; returns whether the tunnel goes on. EPIPE from a peer that had sent FIN before it went: all
+   * it had to say will be read. What the other end still sends is for nobody, but what it is owed must reach it. EPIPE
+   * without a FIN is what splice(2) leaves of a reset.
    */
   function survives (tunnel: CarriedTunnel, flow: Flow): boolean {
     const failedEnd = failure.isSource ? flow.from : flow.to
     const outcome = failedEnd === tunnel.client ? 'client_reset' : 'upstream_reset'
-    if (failure.isSource || failure.errno !== errno.EPIPE || tunnel.outcome !== undefined) {
+    const hadFinished = !failure.isSource && failure.errno === errno.EPIPE && failedEnd.sentFin
+    if (!hadFinished || tunnel.outcome !== undefined) {
       end(tunnel, tunnel.outcome ?? outcome, true)
       return false
     }
@@ -160,8 +165,8 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
       if (isReset) libc.lingerNone(fd)
       libc.close(fd)
     }
-    tunnels.delete(tunnel.slot)
-    if (tunnels.size === 0) pipes.trim()
+    tunnels[tunnel.slot] = undefined
+    if (--carried === 0) pipes.trim()
     // A tunnel that is still queued is skipped there.
     tunnel.isQueued = true
     onEnded(tunnel.slot, outcome)
@@ -175,14 +180,14 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
 
   /** A tunnel may have ended since it was put into a queue. */
   function visitIfCarried (tunnel: CarriedTunnel): void {
-    if (tunnels.get(tunnel.slot) === tunnel) visit(tunnel)
+    if (tunnels[tunnel.slot] === tunnel) visit(tunnel)
   }
 
   /** Reads what there is of flows that were to bring more and did not. */
   function readOverdue (): void {
     for (const flow of thresholds.takeOverdue(tools.now)) {
       flow.from.readable = true
-      const tunnel = tunnels.get(flow.slot)
+      const tunnel = tunnels[flow.slot]
       if (tunnel !== undefined) enqueue(tunnel)
     }
   }
@@ -190,7 +195,8 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
   /** Ends what has been idle, or emptied, for too long; says when to look again. */
   function checkTimes (): void {
     nextCheckAt = Infinity
-    for (const tunnel of tunnels.values()) {
+    for (const tunnel of tunnels) {
+      if (tunnel === undefined) continue
       const idleAt = tally.lastByteAt(tunnel.slot) + tunnel.idleTimeoutMs
       if (tunnel.cutAt <= tools.now) end(tunnel, tunnel.outcome ?? 'stopped', true)
       else if (idleAt <= tools.now) end(tunnel, 'idle', true)
@@ -200,8 +206,8 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
 
   return {
     add ({ slot, clientFd, upstreamFd, fromClient, fromUpstream, idleTimeoutMs }) {
-      const client: FlowEnd = { fd: clientFd, readable: true, writable: true, hungUp: false }
-      const upstream: FlowEnd = { fd: upstreamFd, readable: true, writable: true, hungUp: false }
+      const client: FlowEnd = { fd: clientFd, readable: true, writable: true, hungUp: false, sentFin: false }
+      const upstream: FlowEnd = { fd: upstreamFd, readable: true, writable: true, hungUp: false, sentFin: false }
       const tunnel: CarriedTunnel = {
         slot,
         client,
@@ -213,7 +219,8 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
         outcome: undefined,
         isQueued: false,
       }
-      tunnels.set(slot, tunnel)
+      tunnels[slot] = tunnel
+      carried++
       libc.watch(epollFd, clientFd, slot * 2)
       libc.watch(epollFd, upstreamFd, slot * 2 + 1)
       nextCheckAt = Math.min(nextCheckAt, tally.lastByteAt(slot) + idleTimeoutMs)
@@ -221,7 +228,7 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
     },
 
     stop (slot) {
-      const tunnel = tunnels.get(slot)
+      const tunnel = tunnels[slot]
       if (tunnel !== undefined) end(tunnel, 'stopped', true)
     },
 
@@ -247,7 +254,7 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
     },
 
     close () {
-      for (const tunnel of [...tunnels.values()]) end(tunnel, 'stopped', true)
+      for (const tunnel of tunnels) if (tunnel !== undefined) end(tunnel, 'stopped', true)
       libc.close(epollFd)
       pipes.trim()
     },
