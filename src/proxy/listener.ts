@@ -49,14 +49,24 @@ export interface Listener {
   close (): void
 }
 
-/** A connection that has not become a request yet. */
-interface Arrival {
+/** A connection from its opening until it is closed, or out of Node's hands. */
+interface Connection {
   readonly client: Client
   readonly socket: Socket
   /** Set once an answer in HTTP would be understood: some clear text has come, or TLS is up. */
   stream?: Duplex
-  readonly timer: NodeJS.Timeout
+  /** Runs until there is a request, or is known to be none. */
+  timer?: NodeJS.Timeout | undefined
+  /** Where it is in the list of all. */
+  index: number
 }
+
+/**
+ * The connection that a socket is, or that TLS is over. On the stream itself: a map that is filled and emptied all the
+ * time is made anew all the time, and each dead one keeps later sockets until the old generation is collected.
+ */
+const connectionOf = Symbol('connection')
+type Owned = Duplex & { [connectionOf]?: Connection }
 
 // The first byte of a TLS record with a handshake in it (RFC 8446 §5.1); no HTTP method begins with it.
 const tlsHandshake = 0x16
@@ -66,9 +76,7 @@ const keepAliveMs = 60_000
 /** One port for `http://` and `https://` proxy URLs: the first byte of a connection decides. */
 export function createListener (options: ListenerOptions): Listener {
   const { events, headTimeoutMs, maxConnections, onConnect, onUnusable } = options
-  const sockets = new Set<Socket>()
-  /** By socket, and by the TLS stream over it. */
-  const arrivals = new Map<Duplex, Arrival>()
+  const connections: Connection[] = []
   const tls = options.tls === undefined
     ? undefined
     : createTlsFront({
@@ -87,14 +95,14 @@ export function createListener (options: ListenerOptions): Listener {
 
   const heads = createHeadParser({
     connect (stream, target, early) {
-      const arrival = claim(stream)
-      if (arrival !== undefined) onConnect({ ...endOf(arrival, stream), target, early })
+      const connection = claim(stream)
+      if (connection !== undefined) onConnect({ ...endOf(connection, stream), target, early })
       // Already refused; Node stops reading at a CONNECT, and the rest must still be thrown away.
       else stream.resume()
     },
     unusable (stream, target, refusal) {
-      const arrival = claim(stream)
-      if (arrival !== undefined) onUnusable({ ...endOf(arrival, stream), target, refusal })
+      const connection = claim(stream)
+      if (connection !== undefined) onUnusable({ ...endOf(connection, stream), target, refusal })
     },
     broken: (stream) => stream.destroy(),
   })
@@ -106,67 +114,65 @@ export function createListener (options: ListenerOptions): Listener {
       socket.destroy()
       return
     }
-    const arrival: Arrival = {
-      client: { address, port: socket.remotePort },
-      socket,
-      timer: setTimeout(() => expire(arrival), headTimeoutMs),
-    }
-    sockets.add(socket)
-    arrivals.set(socket, arrival)
+    const connection: Connection = { client: { address, port: socket.remotePort }, socket, index: connections.length }
+    connection.timer = setTimeout(expire, headTimeoutMs, connection)
+    connections.push(connection)
+    ;(socket as Owned)[connectionOf] = connection
     events.connectionOpened()
     // Whoever has the connection sees it close; that it closed by an error matters to the relay only, which looks.
-    socket.on('error', () => {})
-    socket.once('close', () => {
-      sockets.delete(socket)
-      forget(arrival)
-      events.connectionClosed()
-    })
-    socket.once('readable', () => sniff(arrival))
+    socket.on('error', ignoreError)
+    socket.once('close', closed)
+    socket.once('readable', sniff)
   }
 
-  function sniff (arrival: Arrival): void {
-    const { socket } = arrival
-    const bytes = socket.read() as Buffer | null
+  function closed (this: Socket): void {
+    const connection = (this as Owned)[connectionOf]
+    if (connection === undefined) return
+    stopTimer(connection)
+    removeConnection(connections, connection)
+    events.connectionClosed()
+  }
+
+  function sniff (this: Socket): void {
+    const bytes = this.read() as Buffer | null
     if (bytes === null) {
-      socket.destroy()
+      this.destroy()
       return
     }
-    socket.unshift(bytes)
-    if (bytes[0] !== tlsHandshake) readHead(socket, socket)
-    else if (tls !== undefined) tls.shakeHands(socket)
-    else if (claim(socket) !== undefined) onUnusable({ ...endOf(arrival, socket), target: '', refusal: refuseTls() })
+    this.unshift(bytes)
+    if (bytes[0] !== tlsHandshake) readHead(this, this)
+    else if (tls !== undefined) tls.shakeHands(this)
+    else refuseHandshake(this)
+  }
+
+  function refuseHandshake (socket: Socket): void {
+    const connection = claim(socket)
+    if (connection !== undefined) onUnusable({ ...endOf(connection, socket), target: '', refusal: refuseTls() })
   }
 
   /** From here on the client understands an answer in HTTP. */
   function readHead (socket: Socket, stream: Duplex): void {
-    const arrival = arrivals.get(socket)
-    if (arrival === undefined) {
+    const connection = (socket as Owned)[connectionOf]
+    if (connection?.timer === undefined) {
       stream.destroy()
       return
     }
-    arrival.stream = stream
-    arrivals.set(stream, arrival)
+    connection.stream = stream
+    ;(stream as Owned)[connectionOf] = connection
     heads.read(stream)
   }
 
   /** Takes a connection out of the listener's hands; only the first who asks gets it. */
-  function claim (stream: Duplex): Arrival | undefined {
-    const arrival = arrivals.get(stream)
-    if (arrival !== undefined) forget(arrival)
-    return arrival
+  function claim (stream: Owned): Connection | undefined {
+    const connection = stream[connectionOf]
+    return connection !== undefined && stopTimer(connection) ? connection : undefined
   }
 
-  function forget (arrival: Arrival): void {
-    clearTimeout(arrival.timer)
-    arrivals.delete(arrival.socket)
-    if (arrival.stream !== undefined) arrivals.delete(arrival.stream)
-  }
-
-  function expire (arrival: Arrival): void {
-    const { stream, socket } = arrival
-    forget(arrival)
+  function expire (connection: Connection): void {
+    const { stream, socket } = connection
+    stopTimer(connection)
     if (stream === undefined) socket.destroy()
-    else onUnusable({ ...endOf(arrival, stream), target: '', refusal: refuseSlow(headTimeoutMs) })
+    else onUnusable({ ...endOf(connection, stream), target: '', refusal: refuseSlow(headTimeoutMs) })
   }
 
   server.on('connection', accept)
@@ -188,9 +194,27 @@ export function createListener (options: ListenerOptions): Listener {
     stopAccepting: () => { server.close() },
     close () {
       server.close()
-      for (const socket of sockets) socket.destroy()
+      for (const { socket } of [...connections]) socket.destroy()
     },
   }
+}
+
+function ignoreError (): void {}
+
+/** Whether it ran: while it does, the connection is the listener's. */
+function stopTimer (connection: Connection): boolean {
+  if (connection.timer === undefined) return false
+  clearTimeout(connection.timer)
+  connection.timer = undefined
+  return true
+}
+
+/** Puts the last of the list in the place of one that is closed. */
+function removeConnection (connections: Connection[], connection: Connection): void {
+  const last = connections.pop()
+  if (last === undefined || last === connection) return
+  connections[connection.index] = last
+  last.index = connection.index
 }
 
 /**
@@ -202,7 +226,7 @@ export function parsePeer (text: string): Address | undefined {
   return address === undefined ? undefined : unmapAddress(address)
 }
 
-function endOf ({ client, socket }: Arrival, stream: Duplex): { client: Client, end: RelayEnd } {
+function endOf ({ client, socket }: Connection, stream: Duplex): { client: Client, end: RelayEnd } {
   return { client, end: { stream, socket } }
 }
 

@@ -11,6 +11,11 @@ export interface TunnelPlace {
   release (): void
 }
 
+/** A place, and where it is in the array; -1 once it has been given back. */
+interface ListedPlace extends TunnelPlace {
+  index: number
+}
+
 /** Whether there is room for one more. */
 export type Admission = { readonly allow: true, readonly place: TunnelPlace } | Denied
 
@@ -34,27 +39,42 @@ export interface TunnelTableOptions {
   readonly maxTunnelsPerClient: number
 }
 
-/** An empty table. */
+// Counts of clients that have no tunnel now are kept until there are so many, then dropped together.
+const idleClientsKept = 1024
+
+/**
+ * An empty table. It holds places in an array, and counts of clients beyond their last tunnel: a map or set whose size
+ * goes up and down is made anew all the time, and each dead one keeps all later ones, with what they hold, until the
+ * old generation is collected.
+ */
 export function createTunnelTable ({ maxTunnels, maxTunnelsPerClient }: TunnelTableOptions): TunnelTable {
-  const places = new Set<TunnelPlace>()
+  const places: ListedPlace[] = []
   const placesByClient = new Map<string, number>()
   let waiting: Array<() => void> = []
   let isClosing = false
 
   function take (client: string, record: TunnelRecord): TunnelPlace {
-    const place: TunnelPlace = {
-      record,
-      release () {
-        if (!places.delete(place)) return
-        const left = (placesByClient.get(client) ?? 1) - 1
-        if (left === 0) placesByClient.delete(client)
-        else placesByClient.set(client, left)
-        if (places.size === 0) notifyEmpty()
-      },
-    }
-    places.add(place)
+    const place: ListedPlace = { record, index: places.length, release: () => release(place, client) }
+    places.push(place)
     placesByClient.set(client, (placesByClient.get(client) ?? 0) + 1)
+    if (placesByClient.size > places.length + idleClientsKept) dropIdleClients()
     return place
+  }
+
+  function release (place: ListedPlace, client: string): void {
+    if (place.index < 0) return
+    const last = places.pop()
+    if (last !== undefined && last !== place) {
+      places[place.index] = last
+      last.index = place.index
+    }
+    place.index = -1
+    placesByClient.set(client, (placesByClient.get(client) ?? 1) - 1)
+    if (places.length === 0) notifyEmpty()
+  }
+
+  function dropIdleClients (): void {
+    for (const [client, count] of placesByClient) if (count === 0) placesByClient.delete(client)
   }
 
   function notifyEmpty (): void {
@@ -65,18 +85,18 @@ export function createTunnelTable ({ maxTunnels, maxTunnelsPerClient }: TunnelTa
   return {
     admit (client, record) {
       if (isClosing) return deny(refuseClosing())
-      if (places.size >= maxTunnels) return deny(refuseFull(maxTunnels))
+      if (places.length >= maxTunnels) return deny(refuseFull(maxTunnels))
       if ((placesByClient.get(client) ?? 0) >= maxTunnelsPerClient) return deny(refuseGreedy(maxTunnelsPerClient))
       return { allow: true, place: take(client, record) }
     },
-    get size () { return places.size },
-    list: () => [...places],
+    get size () { return places.length },
+    list: () => [...places].sort((a, b) => a.record.startedAt - b.record.startedAt),
     refuseNew () { isClosing = true },
     async whenEmpty () {
-      if (places.size > 0) await new Promise<void>((resolve) => { waiting.push(resolve) })
+      if (places.length > 0) await new Promise<void>((resolve) => { waiting.push(resolve) })
     },
     stopAll () {
-      for (const { relay } of places) relay?.stop()
+      for (const { relay } of [...places]) relay?.stop()
     },
   }
 }

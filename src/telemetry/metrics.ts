@@ -59,10 +59,29 @@ export interface MetricsOptions {
 /** What all tunnels with the same labels have carried: those that ended in sums, those that run by reference. */
 interface Traffic {
   readonly labels: TunnelLabels
-  readonly running: Set<LiveBytes>
+  /** An array, because a set that is filled and emptied all the time is made anew all the time. */
+  readonly running: RunningTunnel[]
   tunnels: number
   fromClient: number
   fromUpstream: number
+}
+
+/** A tunnel that is open, and where it is in the array; -1 once it has ended. */
+interface RunningTunnel {
+  readonly bytes: LiveBytes
+  index: number
+}
+
+/** Takes a tunnel out of the array, and puts the last one in its place; returns whether it was there. */
+function removeRunning (running: RunningTunnel[], tunnel: RunningTunnel): boolean {
+  if (tunnel.index < 0) return false
+  const last = running.pop()
+  if (last !== undefined && last !== tunnel) {
+    running[tunnel.index] = last
+    last.index = tunnel.index
+  }
+  tunnel.index = -1
+  return true
 }
 
 /** Builds the series in a registry of their own; nothing is registered anywhere else. */
@@ -81,7 +100,7 @@ export function createMetrics (options: MetricsOptions): Metrics {
     const key = `${labels.registry} ${labels.class} ${labels.region}`
     const known = traffic.get(key)
     if (known !== undefined) return known
-    const made = { labels, running: new Set<LiveBytes>(), tunnels: 0, fromClient: 0, fromUpstream: 0 }
+    const made: Traffic = { labels, running: [], tunnels: 0, fromClient: 0, fromUpstream: 0 }
     traffic.set(key, made)
     return made
   }
@@ -98,10 +117,11 @@ export function createMetrics (options: MetricsOptions): Metrics {
     tunnelOpened (labels, bytes, setupSeconds) {
       const own = trafficOf(labels)
       own.tunnels++
-      own.running.add(bytes)
+      const tunnel: RunningTunnel = { bytes, index: own.running.length }
+      own.running.push(tunnel)
       series.setupSeconds.observe(setupSeconds)
       return ({ outcome, durationSeconds }) => {
-        if (!own.running.delete(bytes)) return
+        if (!removeRunning(own.running, tunnel)) return
         own.fromClient += bytes.fromClient
         own.fromUpstream += bytes.fromUpstream
         series.tunnels.inc({ registry: labels.registry, class: labels.class, outcome })
@@ -128,9 +148,9 @@ export function createMetrics (options: MetricsOptions): Metrics {
 /** Sums up at the time of reading, so that a chunk costs the relay an addition and no more. */
 function readTraffic ({ labels, running, ...own }: Traffic): TrafficReading {
   let { fromClient, fromUpstream } = own
-  for (const bytes of running) {
+  for (const { bytes } of running) {
     fromClient += bytes.fromClient
     fromUpstream += bytes.fromUpstream
   }
-  return { ...labels, active: running.size, fromClient, fromUpstream }
+  return { ...labels, active: running.length, fromClient, fromUpstream }
 }
