@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts'
 import { loadConfiguration } from '../config/load.ts'
 import { type Gateway, SpliceUnavailableError, StartError, createGateway } from '../gateway.ts'
-import { keepYoungSpaceSmall } from '../host/memory.ts'
+import { tuneCollector } from '../host/memory.ts'
 import { listInheritedSockets } from '../host/systemd.ts'
 import { formatSocketAddress } from '../net/address.ts'
 import { createLogger } from '../telemetry/logger.ts'
@@ -37,7 +37,7 @@ export const serveCommand: Command = {
     }
     printWarnings(terminal, loaded.warnings)
     const { configuration } = loaded
-    keepYoungSpaceSmall()
+    tuneCollector()
     const logger = createLogger(configuration.log.level)
     logger.info({ source: loaded.source }, 'configuration_loaded')
     const [inherited, ...more] = listInheritedSockets(process.env, process.pid)

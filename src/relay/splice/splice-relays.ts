@@ -10,6 +10,8 @@ export interface SpliceRelaysOptions {
   readonly threads: number
   /** Most tunnels at once, over all threads. */
   readonly maxTunnels: number
+  /** A thread that dies younger is not replaced: it would do so again and again. */
+  readonly shortestLifeMs?: number
   /** A thread has died, with the tunnels it carried; says whether another has taken its place. */
   readonly onThreadDeath: (cause: unknown, isReplaced: boolean) => void
 }
@@ -27,12 +29,13 @@ export interface SpliceRelays {
 
 // fs.pipe-user-pages-soft is 16,384 pages for an unprivileged user, all threads together.
 const maxPipeBytes = 64 * 1024 * 1024
-const shortestLifeMs = 10_000
+const defaultShortestLifeMs = 10_000
 // Manifests and tokens are copied, layers are spliced.
 const spliceAfterBytes = 128 * 1024
 
 /** Starts the threads. */
-export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }: SpliceRelaysOptions): SpliceRelays {
+export function startSpliceRelays (options: SpliceRelaysOptions): SpliceRelays {
+  const { libc, threads, maxTunnels, shortestLifeMs = defaultShortestLifeMs, onThreadDeath } = options
   const running = new Set<RelayThread>()
   let threadsDied = 0
   let isClosing = false
@@ -48,7 +51,7 @@ export function startSpliceRelays ({ libc, threads, maxTunnels, onThreadDeath }:
         running.delete(thread)
         if (isClosing) return
         threadsDied++
-        // One that dies at birth would do so again and again; without threads, bytes go through streams.
+        // Without threads, bytes go through streams.
         const isReplaced = readClock() - startedAt > shortestLifeMs
         if (isReplaced) startThread()
         onThreadDeath(cause, isReplaced)
