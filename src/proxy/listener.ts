@@ -1,6 +1,7 @@
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Address, parseAddress, unmapAddress } from '../net/address.ts'
+import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
 import { createHeadParser } from './head-parser.ts'
@@ -50,21 +51,16 @@ export interface Listener {
 }
 
 /** A connection from its opening until it is closed, or out of Node's hands. */
-interface Connection {
+interface Connection extends Listed {
   readonly client: Client
   readonly socket: Socket
   /** Set once an answer in HTTP would be understood: some clear text has come, or TLS is up. */
   stream?: Duplex
   /** Runs until there is a request, or is known to be none. */
   timer?: NodeJS.Timeout | undefined
-  /** Where it is in the list of all. */
-  index: number
 }
 
-/**
- * The connection that a socket is, or that TLS is over. On the stream itself: a map that is filled and emptied all the
- * time is made anew all the time, and each dead one keeps later sockets until the old generation is collected.
- */
+/** The connection that a socket is, or that TLS is over: on the stream itself, for what roster.ts says of maps. */
 const connectionOf = Symbol('connection')
 type Owned = Duplex & { [connectionOf]?: Connection }
 
@@ -76,7 +72,7 @@ const keepAliveMs = 60_000
 /** One port for `http://` and `https://` proxy URLs: the first byte of a connection decides. */
 export function createListener (options: ListenerOptions): Listener {
   const { events, headTimeoutMs, maxConnections, onConnect, onUnusable } = options
-  const connections: Connection[] = []
+  const connections: Roster<Connection> = []
   const tls = options.tls === undefined
     ? undefined
     : createTlsFront({
@@ -114,9 +110,9 @@ export function createListener (options: ListenerOptions): Listener {
       socket.destroy()
       return
     }
-    const connection: Connection = { client: { address, port: socket.remotePort }, socket, index: connections.length }
+    const connection: Connection = { client: { address, port: socket.remotePort }, socket, index: -1 }
     connection.timer = setTimeout(expire, headTimeoutMs, connection)
-    connections.push(connection)
+    enlist(connections, connection)
     ;(socket as Owned)[connectionOf] = connection
     events.connectionOpened()
     // Whoever has the connection sees it close; that it closed by an error matters to the relay only, which looks.
@@ -129,7 +125,7 @@ export function createListener (options: ListenerOptions): Listener {
     const connection = (this as Owned)[connectionOf]
     if (connection === undefined) return
     stopTimer(connection)
-    removeConnection(connections, connection)
+    strike(connections, connection)
     events.connectionClosed()
   }
 
@@ -207,14 +203,6 @@ function stopTimer (connection: Connection): boolean {
   clearTimeout(connection.timer)
   connection.timer = undefined
   return true
-}
-
-/** Puts the last of the list in the place of one that is closed. */
-function removeConnection (connections: Connection[], connection: Connection): void {
-  const last = connections.pop()
-  if (last === undefined || last === connection) return
-  connections[connection.index] = last
-  last.index = connection.index
 }
 
 /**

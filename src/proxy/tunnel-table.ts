@@ -1,3 +1,4 @@
+import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import type { Relay } from '../relay/ends.ts'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import type { TunnelRecord } from '../telemetry/tunnel-log.ts'
@@ -11,10 +12,7 @@ export interface TunnelPlace {
   release (): void
 }
 
-/** A place, and where it is in the array; -1 once it has been given back. */
-interface ListedPlace extends TunnelPlace {
-  index: number
-}
+interface ListedPlace extends TunnelPlace, Listed {}
 
 /** Whether there is room for one more. */
 export type Admission = { readonly allow: true, readonly place: TunnelPlace } | Denied
@@ -42,33 +40,23 @@ export interface TunnelTableOptions {
 // Counts of clients that have no tunnel now are kept until there are so many, then dropped together.
 const idleClientsKept = 1024
 
-/**
- * An empty table. It holds places in an array, and counts of clients beyond their last tunnel: a map or set whose size
- * goes up and down is made anew all the time, and each dead one keeps all later ones, with what they hold, until the
- * old generation is collected.
- */
+/** An empty table. It keeps counts of clients beyond their last tunnel, for what roster.ts says of maps. */
 export function createTunnelTable ({ maxTunnels, maxTunnelsPerClient }: TunnelTableOptions): TunnelTable {
-  const places: ListedPlace[] = []
+  const places: Roster<ListedPlace> = []
   const placesByClient = new Map<string, number>()
   let waiting: Array<() => void> = []
   let isClosing = false
 
   function take (client: string, record: TunnelRecord): TunnelPlace {
-    const place: ListedPlace = { record, index: places.length, release: () => release(place, client) }
-    places.push(place)
+    const place: ListedPlace = { record, index: -1, release: () => release(place, client) }
+    enlist(places, place)
     placesByClient.set(client, (placesByClient.get(client) ?? 0) + 1)
     if (placesByClient.size > places.length + idleClientsKept) dropIdleClients()
     return place
   }
 
   function release (place: ListedPlace, client: string): void {
-    if (place.index < 0) return
-    const last = places.pop()
-    if (last !== undefined && last !== place) {
-      places[place.index] = last
-      last.index = place.index
-    }
-    place.index = -1
+    if (!strike(places, place)) return
     placesByClient.set(client, (placesByClient.get(client) ?? 1) - 1)
     if (places.length === 0) notifyEmpty()
   }

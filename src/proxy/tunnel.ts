@@ -84,10 +84,10 @@ async function openTunnel (request: ConnectRequest, services: TunnelServices): P
     return { relay, record, place }
   } catch (error) {
     setup.done()
-    place?.release()
     if (setup.isClientGone()) record.abandoned()
     else if (upstream === undefined) refuseRequest(end, record, describeFailure(error, record.target))
     else abort(end, upstream, place?.relay, record, error)
+    place?.release()
     return undefined
   }
 }

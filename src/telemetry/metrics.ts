@@ -1,4 +1,5 @@
 import { Registry, collectDefaultMetrics } from 'prom-client'
+import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { type Reason, reasonWords } from '../refusal/reasons.ts'
 import { type TrafficReading, createSeries } from './series.ts'
 
@@ -59,29 +60,15 @@ export interface MetricsOptions {
 /** What all tunnels with the same labels have carried: those that ended in sums, those that run by reference. */
 interface Traffic {
   readonly labels: TunnelLabels
-  /** An array, because a set that is filled and emptied all the time is made anew all the time. */
-  readonly running: RunningTunnel[]
+  readonly running: Roster<RunningTunnel>
   tunnels: number
   fromClient: number
   fromUpstream: number
 }
 
-/** A tunnel that is open, and where it is in the array; -1 once it has ended. */
-interface RunningTunnel {
+/** A tunnel that is open. */
+interface RunningTunnel extends Listed {
   readonly bytes: LiveBytes
-  index: number
-}
-
-/** Takes a tunnel out of the array, and puts the last one in its place; returns whether it was there. */
-function removeRunning (running: RunningTunnel[], tunnel: RunningTunnel): boolean {
-  if (tunnel.index < 0) return false
-  const last = running.pop()
-  if (last !== undefined && last !== tunnel) {
-    running[tunnel.index] = last
-    last.index = tunnel.index
-  }
-  tunnel.index = -1
-  return true
 }
 
 /** Builds the series in a registry of their own; nothing is registered anywhere else. */
@@ -117,11 +104,11 @@ export function createMetrics (options: MetricsOptions): Metrics {
     tunnelOpened (labels, bytes, setupSeconds) {
       const own = trafficOf(labels)
       own.tunnels++
-      const tunnel: RunningTunnel = { bytes, index: own.running.length }
-      own.running.push(tunnel)
+      const tunnel: RunningTunnel = { bytes, index: -1 }
+      enlist(own.running, tunnel)
       series.setupSeconds.observe(setupSeconds)
       return ({ outcome, durationSeconds }) => {
-        if (!removeRunning(own.running, tunnel)) return
+        if (!strike(own.running, tunnel)) return
         own.fromClient += bytes.fromClient
         own.fromUpstream += bytes.fromUpstream
         series.tunnels.inc({ registry: labels.registry, class: labels.class, outcome })
