@@ -27,7 +27,7 @@ const full = {
   pingPong: { rounds: 20_000 },
   // V8's collector comes by about 25 s after the last of the work.
   idle: { tunnels: [1000, 10_000], settleMs: 35_000, repeats: 2 },
-  veth: { flows: [1, 8], splicingBytes: 2e9, copyingBytes: 2e9 },
+  veth: { flows: [1, 8, 64], splicingBytes: 2e9, copyingBytes: 2e9 },
   verify: { sizes: [0, 1, 65_537, 64 * 2 ** 20] },
   expectedSeconds: { bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2 },
 }
