@@ -3,6 +3,7 @@ import type {
 } from './admin/views.ts'
 import type { Configuration } from './config/configuration.ts'
 import { LookupError, type Names } from './dns/names.ts'
+import type { GatewayTags } from './gateway-tags.ts'
 import type { Address } from './net/address.ts'
 import type { HostName } from './net/host-name.ts'
 import { explainTarget } from './policy/explain.ts'
@@ -20,7 +21,9 @@ export interface GatewayParts {
   /** Absent until the gateway has started. */
   readonly relays: () => Pick<Relays, 'engine' | 'threads'> | undefined
   readonly configuration: Configuration
-  readonly policy: Policy
+  readonly policy: () => Policy
+  /** Absent without a file of service tags. */
+  readonly tags: GatewayTags | undefined
   readonly names: Names
   readonly tunnels: TunnelTable
   readonly log: TunnelLog
@@ -37,6 +40,7 @@ export interface GatewayViews {
 const readinessTimeoutMs = 2500
 // A tunnel may look for a name as long as tunnel.connectTimeout; who looks at a page is not to wait so long.
 const longestExplainMs = 5000
+const dayMs = 86_400_000
 
 /** Reads the parts when it is asked, and keeps nothing of them but the last readiness. */
 export function createGatewayViews (parts: GatewayParts): GatewayViews {
@@ -48,7 +52,9 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
   let lastReadiness: Readiness = { ready: false, checks: [] }
 
   async function checkReadiness (): Promise<Readiness> {
-    const checks = [checkListening(state), checkDraining(state), checkRelays(relays()), await checkNames(parts)]
+    const checks = [
+      checkListening(state), checkDraining(state), checkRelays(relays()), await checkNames(parts), checkTags(parts),
+    ]
     lastReadiness = { ready: checks.every(({ ok }) => ok), checks }
     return lastReadiness
   }
@@ -64,7 +70,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       readiness: lastReadiness,
       listeners,
       relayEngine: relays()?.engine ?? 'none',
-      allowed: policy.rules.map((rule) => {
+      allowed: policy().rules.map((rule) => {
         return { class: rule.class, host: rule.pattern, registry: rule.registry, region: rule.region }
       }),
       tunnels: { active: totals.tunnelsActive, total: totals.tunnels },
@@ -84,7 +90,9 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       readiness: checkReadiness,
       status: readStatus,
       tunnels: () => tunnels.list().flatMap(viewTunnel),
-      explain: (target) => explainTarget(policy, target, (host) => lookupForExplanation(names, host, explainTimeoutMs)),
+      explain: (target) => {
+        return explainTarget(policy(), target, (host) => lookupForExplanation(names, host, explainTimeoutMs))
+      },
     },
     setState (next, bound) {
       state = next
@@ -128,6 +136,21 @@ function checkRelays (relays: ReturnType<GatewayParts['relays']>): ReadinessChec
   const deaths = died === 0 ? '' : ` ${died} died since the start: look for relay_thread_died in the log.`
   const detail = engine === 'splice' ? `splice, threads running: ${running}.${deaths}` : 'Bytes go through streams.'
   return { name: 'relay', ok: true, detail }
+}
+
+/** Old tags decide as well as they can, so that they are told of here and hold nobody up. */
+function checkTags ({ configuration: { addresses }, tags }: GatewayParts): ReadinessCheck {
+  const name = 'service tags'
+  if (tags === undefined) {
+    const why = addresses.mode === 'off' ? 'addresses.mode is off' : 'There is no addresses.serviceTagsFile'
+    return { name, ok: true, detail: `${why}: addresses are only checked not to be private.` }
+  }
+  const { tagFile: { datedAt }, problem } = tags
+  const ageMs = Date.now() - datedAt
+  const age = `Of ${new Date(datedAt).toISOString().slice(0, 10)}, ${Math.floor(ageMs / dayMs)} days old.`
+  const advice = ageMs > addresses.maxAgeMs ? ' That is more than addresses.maxAge: run acr-egress tags refresh.' : ''
+  const refused = problem === undefined ? '' : ` The file as it is now was not taken: it ${problem}.`
+  return { name, ok: true, detail: `${age}${advice}${refused}` }
 }
 
 /** Asks for a login server; any answer at all says that the name servers answer. */

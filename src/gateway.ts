@@ -2,13 +2,15 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { createAdminServer } from './admin/server.ts'
 import type { Configuration } from './config/configuration.ts'
-import { type Names, createNames } from './dns/names.ts'
+import { type Names, type NamesOptions, createNames } from './dns/names.ts'
 import { createResolver } from './dns/resolver.ts'
+import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
 import { formatSocketAddress } from './net/address.ts'
 import { type Policy, createPolicy } from './policy/policy.ts'
 import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
+import { createSlowTargets } from './proxy/slow-targets.ts'
 import { refuseRequest, serveTunnel } from './proxy/tunnel.ts'
 import { createTunnelTable } from './proxy/tunnel-table.ts'
 import type { RelayOptions } from './relay/ends.ts'
@@ -71,6 +73,9 @@ export { SpliceUnavailableError } from './relay/relay.ts'
 // Connections beside the tunnels: those whose request is still being read or refused.
 const connectionsBesideTunnels = 1024
 
+// Twice in the second for which an answer is believed at least.
+const refreshIntervalMs = 500
+
 /** Puts the parts together; nothing runs before `start`. */
 export function createGateway ({ configuration, logger, version, listenFd }: GatewayOptions): Gateway {
   const { listen, tunnel, shutdown } = configuration
@@ -81,15 +86,23 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     engine: () => relays?.engine ?? 'none',
     pipes: () => relays?.pipes ?? { idle: 0, lent: 0 },
     dnsCacheEntries: () => names.cacheEntries,
+    serviceTags: () => tags?.read(),
   })
-  const names = createConfiguredNames(configuration, metrics)
-  const policy = createConfiguredPolicy(configuration)
+  const names = createConfiguredNames(configuration, { metrics, logger })
+  let policy = createConfiguredPolicy(configuration)
+  const tags = createGatewayTags({
+    configuration,
+    logger,
+    metrics,
+    onApplied: (serviceTags) => { policy = createConfiguredPolicy(configuration, serviceTags) },
+  })
   const log = createTunnelLog({ logger, metrics })
   const tunnels = createTunnelTable(tunnel)
   const services = {
     policy: () => policy,
     names,
     tunnels,
+    slowTargets: createSlowTargets(),
     startRelay: (options: RelayOptions) => demandStarted(relays).start(options),
     log,
     connectTimeoutMs: tunnel.connectTimeoutMs,
@@ -108,14 +121,26 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
       refuseRequest(end, record, new TunnelFailure(refusal))
     },
   })
-  const parts = { version, relays: () => relays, configuration, policy, names, tunnels, log, metrics }
-  const views = createGatewayViews(parts)
+  const running = { relays: () => relays, policy: () => policy }
+  const views = createGatewayViews({ version, configuration, ...running, tags, names, tunnels, log, metrics })
   // Fastify's own notes are for whoever debugs it.
   const adminLogger = logger.child({}, { level: 'warn' })
   const admin = createAdminServer({ ...configuration.admin, sources: views.sources, version, logger: adminLogger })
 
+  /** From `start` on. */
+  let refreshing: NodeJS.Timeout | undefined
+
+  /** Has the names at hand before the first client asks, and while they are in use. */
+  function keepNames (): void {
+    const hosts = policy.rules.flatMap(({ host, wildcard }) => wildcard ? [] : [host])
+    void names.keep(hosts)
+    refreshing = setInterval(names.refreshAhead, refreshIntervalMs)
+  }
+
   async function close (): Promise<void> {
     views.setState('draining')
+    clearInterval(refreshing)
+    tags?.close()
     // Tunnels first, while they can still be reset: what the listener closes ends like a transfer that is whole.
     tunnels.stopAll()
     proxy.close()
@@ -133,6 +158,8 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
         const adminAddress = await orStartError('admin', configuration.admin, admin.start())
         const proxyAddress = await orStartError('proxy', listen, proxy.start())
         const started = { proxy: formatBound(proxyAddress), admin: formatBound(adminAddress) }
+        keepNames()
+        tags?.start()
         views.setState('serving', [{ address: started.proxy, tls: listen.tls !== undefined }])
         logger.info({ version, ...started, tls: listen.tls !== undefined }, 'gateway_started')
         return started
@@ -171,19 +198,42 @@ function relayEvents (logger: Logger): Pick<RelaysOptions, 'onFallback' | 'onThr
   }
 }
 
-/** The policy that a configuration asks for. */
-export function createConfiguredPolicy ({ registries, extraHosts, clients }: Configuration): Policy {
-  return createPolicy({ registries, extraHosts, clients: clients.allow })
+/** The policy that a configuration asks for, with the service tags of its file or newer ones. */
+export function createConfiguredPolicy (
+  { registries, extraHosts, clients, addresses }: Configuration, serviceTags = addresses.tagFile?.serviceTags,
+): Policy {
+  return createPolicy({
+    registries,
+    extraHosts,
+    clients: clients.allow,
+    tagMode: addresses.mode,
+    tagScope: addresses.scope,
+    ...serviceTags === undefined ? {} : { serviceTags },
+  })
 }
 
 /** The name cache over the name servers that a configuration asks for. */
-export function createConfiguredNames ({ dns }: Configuration, metrics?: Metrics): Names {
+export function createConfiguredNames (
+  { dns }: Configuration, watchers?: { readonly metrics: Metrics, readonly logger: Logger },
+): Names {
   const servers = dns.servers?.map(({ address, port }) => formatSocketAddress(address.text, port))
   return createNames({
     ...dns,
     resolver: createResolver({ timeoutMs: dns.timeoutMs, ...servers === undefined ? {} : { servers } }),
-    ...metrics === undefined ? {} : { onQuery: metrics.queried, onLookup: metrics.lookedUp },
+    ...watchers === undefined ? {} : nameEvents(watchers.metrics, watchers.logger),
   })
+}
+
+function nameEvents (metrics: Metrics, logger: Logger): Pick<NamesOptions, 'onQuery' | 'onLookup' | 'onChange'> {
+  return {
+    onQuery: metrics.queried,
+    onLookup: metrics.lookedUp,
+    onChange ({ name, family, added, removed }) {
+      metrics.addressesChanged()
+      const texts = { added: added.map(({ text }) => text), removed: removed.map(({ text }) => text) }
+      logger.info({ host: name, family, ...texts }, 'name_addresses_changed')
+    },
+  }
 }
 
 async function orStartError<T> (

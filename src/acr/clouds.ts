@@ -5,6 +5,10 @@ export interface Cloud {
   readonly registrySuffix: string
   /** Storage accounts are `<account>.<blobSuffix>`. */
   readonly blobSuffix: string
+  /** How Microsoft's file of service tags names the cloud. */
+  readonly tagsName: string
+  /** The page of Microsoft's download centre that links to that file (service tags overview). */
+  readonly tagsPageId: number
 }
 
 /**
@@ -13,7 +17,25 @@ export interface Cloud {
  * Container Registry, 2026-05.
  */
 export const clouds: readonly Cloud[] = [
-  { name: 'AzureCloud', registrySuffix: 'azurecr.io', blobSuffix: 'blob.core.windows.net' },
-  { name: 'AzureUSGovernment', registrySuffix: 'azurecr.us', blobSuffix: 'blob.core.usgovcloudapi.net' },
-  { name: 'AzureChinaCloud', registrySuffix: 'azurecr.cn', blobSuffix: 'blob.core.chinacloudapi.cn' },
+  {
+    name: 'AzureCloud',
+    registrySuffix: 'azurecr.io',
+    blobSuffix: 'blob.core.windows.net',
+    tagsName: 'Public',
+    tagsPageId: 56519,
+  },
+  {
+    name: 'AzureUSGovernment',
+    registrySuffix: 'azurecr.us',
+    blobSuffix: 'blob.core.usgovcloudapi.net',
+    tagsName: 'AzureGovernment',
+    tagsPageId: 57063,
+  },
+  {
+    name: 'AzureChinaCloud',
+    registrySuffix: 'azurecr.cn',
+    blobSuffix: 'blob.core.chinacloudapi.cn',
+    tagsName: 'China',
+    tagsPageId: 57062,
+  },
 ]

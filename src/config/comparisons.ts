@@ -29,7 +29,7 @@ export function listDuplicateRegistries (settings: Settings): Finding[] {
 }
 
 /** What is allowed to be configured, and yet is probably not what was meant. */
-export function listWarnings ({ registries, clients }: CheckedSettings): Finding[] {
+export function listWarnings ({ registries, clients }: CheckedSettings, settings: Settings): Finding[] {
   const findings: Finding[] = []
   for (const [index, { loginServer, regions = [], regionalEndpoints, storage }] of registries.entries()) {
     const { host, label, cloud } = loginServer
@@ -52,9 +52,21 @@ export function listWarnings ({ registries, clients }: CheckedSettings): Finding
       })
     }
   }
+  findings.push(...listIdleAddressKeys(settings))
   for (const [index, { prefixLength, text }] of clients.allow.entries()) {
     if (prefixLength > 0) continue
     findings.push({ path: ['clients', 'allow', index], message: `${text} is everybody who can reach the listener; write the networks of your devices` })
   }
   return findings
+}
+
+/** Keys that say how service tags are looked at, without a file of them. */
+function listIdleAddressKeys ({ value }: Settings): Finding[] {
+  const addresses = isMapping(value) && isMapping(value.addresses) ? value.addresses : {}
+  if (addresses.serviceTagsFile !== undefined || addresses.mode === 'off') return []
+  return Object.keys(addresses).map((key) => ({
+    path: ['addresses', key],
+    isKey: true,
+    message: 'has no effect without a file of service tags; write serviceTagsFile: FILE (acr-egress tags refresh fetches one), or drop the key',
+  }))
 }

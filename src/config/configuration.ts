@@ -1,8 +1,10 @@
+import type { TagScope } from '../acr/address-tags.ts'
 import type { Registry } from '../acr/endpoints.ts'
 import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
-import type { CheckedSettings, logLevels, relayEngines } from './schema.ts'
+import type { TagFile } from '../tags/tag-file.ts'
+import type { CheckedSettings, logLevels, relayEngines, tagModes } from './schema.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
 /** What the program runs on: checked, complete, in the program's own units, and frozen. */
@@ -31,7 +33,15 @@ export interface Configuration {
     readonly minTtlMs: number
     readonly maxTtlMs: number
     readonly negativeTtlMs: number
+    readonly staleForMs: number
     readonly hosts: ReadonlyMap<HostName, readonly AddressWithPort[]>
+  }
+  readonly addresses: {
+    readonly mode: typeof tagModes[number]
+    readonly scope: TagScope
+    readonly maxAgeMs: number
+    /** The file as it was when the configuration was read; absent: no tags are looked at. */
+    readonly tagFile?: TagFile
   }
   readonly admin: { readonly address: string, readonly port: number, readonly names: readonly string[] }
   readonly log: { readonly level: typeof logLevels[number] }
@@ -46,13 +56,17 @@ export interface TlsFiles {
   readonly keyPem: string
 }
 
-/** Puts the value together. `tls` is what the files of `listen.tls` held, when that key is there. */
-export function createConfiguration (checked: CheckedSettings, tls: TlsFiles | undefined): Configuration {
-  const { listen, clients, tunnel, relay, dns, admin, log, shutdown } = checked
+/** What was in the files that the settings name, where they name any. */
+export interface NamedFiles {
+  readonly tls: TlsFiles | undefined
+  readonly tagFile: TagFile | undefined
+}
+
+/** Puts the value together. */
+export function createConfiguration (checked: CheckedSettings, { tls, tagFile }: NamedFiles): Configuration {
+  const { listen, clients, tunnel, relay, dns, addresses, admin, log, shutdown } = checked
   return freezeDeep({
-    registries: checked.registries.map(({ regions = [], privateEndpoints = [], ...registry }) => {
-      return { ...registry, regions, privateEndpoints }
-    }),
+    registries: createRegistries(checked.registries),
     extraHosts: checked.extraHosts ?? [],
     listen: {
       address: listen.address,
@@ -74,11 +88,25 @@ export function createConfiguration (checked: CheckedSettings, tls: TlsFiles | u
       minTtlMs: dns.minTtl,
       maxTtlMs: dns.maxTtl,
       negativeTtlMs: dns.negativeTtl,
+      staleForMs: dns.staleFor,
       hosts: collectHosts(dns.hosts ?? {}),
+    },
+    addresses: {
+      mode: addresses.mode,
+      scope: addresses.scope,
+      maxAgeMs: addresses.maxAge,
+      ...tagFile === undefined ? {} : { tagFile },
     },
     admin: { address: admin.address, port: admin.port, names: admin.names ?? [] },
     log: { level: log.level },
     shutdown: { drainTimeoutMs: shutdown.drainTimeout },
+  })
+}
+
+/** The registries, with empty lists for what is left out. */
+export function createRegistries (registries: CheckedSettings['registries']): readonly Registry[] {
+  return registries.map(({ regions = [], privateEndpoints = [], ...registry }) => {
+    return { ...registry, regions, privateEndpoints }
   })
 }
 

@@ -8,7 +8,7 @@ import type { AddressWithPort } from './socket-address.ts'
  * it makes the same configuration. Keys and certificates appear as the paths of their files only.
  */
 export function describeConfiguration (configuration: Configuration): Readonly<Record<string, unknown>> {
-  const { registries, extraHosts, listen, clients, tunnel, relay, dns, admin, log, shutdown } = configuration
+  const { registries, extraHosts, listen, clients, tunnel, relay, dns, addresses, admin, log, shutdown } = configuration
   return {
     registries: registries.map(({ loginServer, regions, regionalEndpoints, storage, privateEndpoints }) => ({
       loginServer: loginServer.host,
@@ -38,7 +38,14 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       minTtl: formatDuration(dns.minTtlMs),
       maxTtl: formatDuration(dns.maxTtlMs),
       negativeTtl: formatDuration(dns.negativeTtlMs),
+      staleFor: formatDuration(dns.staleForMs),
       hosts: Object.fromEntries([...dns.hosts].map(([name, addresses]) => [name, addresses.map(formatAddress)])),
+    },
+    addresses: {
+      mode: addresses.mode,
+      ...addresses.tagFile === undefined ? {} : { serviceTagsFile: addresses.tagFile.file },
+      scope: addresses.scope,
+      maxAge: formatDuration(addresses.maxAgeMs),
     },
     admin: { address: admin.address, port: admin.port, ...omitEmpty({ names: admin.names }) },
     log: { level: log.level },

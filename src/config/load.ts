@@ -1,13 +1,14 @@
 import { dirname, resolve } from 'node:path'
-import { checkSettings } from './check.ts'
+import { readTextFile } from '../host/text-file.ts'
+import { type CheckResult, checkSettings } from './check.ts'
 import { listDuplicateRegistries, listWarnings } from './comparisons.ts'
-import { type Configuration, createConfiguration } from './configuration.ts'
+import { type Configuration, createConfiguration, createRegistries } from './configuration.ts'
 import { parseSettings } from './document.ts'
 import { type ConfigurationFlags, overrideSettings, readFlags } from './flags.ts'
 import { type Finding, type Problem, escapeControls, formatPath, formatProblem } from './problem.ts'
-import { tlsSchema } from './schema.ts'
+import { type CheckedSettings, addressesSchema, tlsSchema } from './schema.ts'
 import { type Settings, isMapping, unreadSettings } from './settings.ts'
-import { readTextFile } from './text-file.ts'
+import { type LoadedTagFile, type TagFileOptions, type TagUse, loadTagFile } from './tag-file.ts'
 import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
 
 /** Where the configuration is looked for when nobody says. */
@@ -48,14 +49,19 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   const file = await readSettings(options)
   const settings = overrideSettings(file.settings, flags)
   const result = checkSettings(settings.value)
-  const tls = await loadTls(settings, file.folder, options.now ?? Date.now)
-  const findings = [...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems]
+  const now = options.now ?? Date.now
+  const tls = await loadTls(settings, file.folder, now)
+  const tags = await loadTags(settings, result, { folder: file.folder, now })
+  const findings = [
+    ...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems, ...tags.problems,
+  ]
   const problems = [...flags.problems, ...file.problems, ...nameOrigins(findings, settings)]
   if (!result.ok || problems.length > 0) return refuse(problems)
+  const warnings = [...listWarnings(result.checked, settings), ...tls.warnings, ...tags.warnings]
   return {
     ok: true,
-    configuration: createConfiguration(result.checked, tls.files),
-    warnings: sortByPlace(nameOrigins([...listWarnings(result.checked), ...tls.warnings], settings)),
+    configuration: createConfiguration(result.checked, { tls: tls.files, tagFile: tags.tagFile }),
+    warnings: sortByPlace(nameOrigins(warnings, settings)),
     source: file.source,
   }
 }
@@ -103,6 +109,23 @@ async function loadTls ({ value }: Settings, folder: string, now: () => number):
     folder,
     now,
   })
+}
+
+/** Likewise, as far as it can be without knowing the registries. */
+async function loadTags (
+  { value }: Settings, result: CheckResult, where: Pick<TagFileOptions, 'folder' | 'now'>,
+): Promise<LoadedTagFile> {
+  const addresses = isMapping(value) && isMapping(value.addresses) ? value.addresses : {}
+  return await loadTagFile({
+    ...where,
+    named: addressesSchema.shape.serviceTagsFile.safeParse(addresses.serviceTagsFile).data,
+    use: result.ok ? readTagUse(result.checked) : undefined,
+  })
+}
+
+function readTagUse ({ registries, addresses }: CheckedSettings): TagUse {
+  const { mode, scope, maxAge } = addresses
+  return { registries: createRegistries(registries), mode, scope, maxAgeMs: maxAge }
 }
 
 /** The findings as problems; nothing is said of what could not be read. */

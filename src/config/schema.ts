@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { tagScopes } from '../acr/address-tags.ts'
 import { canonicalHostName } from '../net/host-name.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { bool, choice, count, duration, expecting, listOf, listenPort, path, section } from './fields.ts'
@@ -10,6 +11,9 @@ import {
 
 /** The choices of `relay.engine`. */
 export const relayEngines = ['auto', 'splice', 'stream'] as const
+
+/** What becomes of an address outside the service tags of its name. */
+export const tagModes = ['enforce', 'report', 'off'] as const
 
 /** What is written to a log: these and what is graver. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
@@ -109,6 +113,7 @@ const dnsSchema = section({
   maxTtl: duration({ from: '1ms', to: longestTtl }).prefault('5m').meta({ description: 'An answer is kept at most this long, whatever its own time to live.' }),
   // RFC 9520 §3.2 has both bounds: failures are kept at least a second, and at most five minutes.
   negativeTtl: duration({ from: '1s', to: '5m' }).prefault('5s').meta({ description: 'How long a failure to resolve a name is kept.' }),
+  staleFor: duration({ from: '0s', to: '7d' }).prefault('1h').meta({ description: 'How long a name keeps its last addresses while the name servers fail; `0s` for not at all. An answer that there is no such name ends it at once.' }),
   hosts: hostsSchema.optional().meta({
     description: 'Names that are not asked for, with their addresses. An address that is not public must also lie in `privateEndpoints` of its registry. A port is for labs: it is dialled in place of 443.',
   }),
@@ -120,6 +125,14 @@ const dnsSchema = section({
   const message = `minTtl, ${formatDuration(minTtl)}, is longer than maxTtl, ${formatDuration(maxTtl)}; write a shorter minTtl, or a longer maxTtl`
   context.addIssue({ code: 'custom', path: [path], message })
 }, { when: () => true })
+
+/** How addresses are judged: a schema by itself, like that of the certificate. */
+export const addressesSchema = section({
+  mode: choice(tagModes).prefault('enforce').meta({ description: 'What becomes of an address that lies outside the service tags of its name: `enforce` refuses it, `report` dials it and tells of it in the log and in `would_refuse_total`, `off` looks at no tags. Addresses that are not public are refused in each of them.' }),
+  serviceTagsFile: path().optional().meta({ description: 'Microsoft\'s file of service tags for the cloud of the registries ("Azure IP Ranges and Service Tags", new each week), as `acr-egress tags refresh` fetches it. It may be replaced at any time. Absent: no tags are looked at.' }),
+  scope: choice(tagScopes).prefault('global').meta({ description: 'Whose addresses count: those of the service everywhere (`global`), or only those of each registry\'s `regions`. Some addresses of registries lie in no region; `acr-egress check` names them.' }),
+  maxAge: duration({ from: '1d', to: '365d' }).prefault('14d').meta({ description: 'How old the file may be before `check` and `/readyz` speak of it; an old one goes on serving. Microsoft uses new addresses a week after it has published them.' }),
+})
 
 const defaultAdminPort = 9180
 
@@ -144,6 +157,7 @@ export const schema = section({
   tunnel: tunnelSchema.prefault({}).meta({ description: 'Bounds on tunnels.' }),
   relay: relaySchema.prefault({}).meta({ description: 'The moving of bytes.' }),
   dns: dnsSchema.prefault({}).meta({ description: 'How names are resolved.' }),
+  addresses: addressesSchema.prefault({}).meta({ description: 'Which addresses names may resolve to.' }),
   admin: section({
     address: listenAddress.prefault('127.0.0.1').meta({ description: 'Address of the admin listener: metrics, health, status page. It asks for no password, so keep it from strangers.' }),
     port: listenPort().prefault(defaultAdminPort).meta({ description: 'Port of the admin listener; 0 takes any free one, for tests and labs.' }),

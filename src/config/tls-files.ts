@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { TlsFiles } from './configuration.ts'
 import { type Finding, escapeControls } from './problem.ts'
-import { readTextFile } from './text-file.ts'
+import { readTextFile } from '../host/text-file.ts'
 
 export interface TlsFilesOptions {
   /** Absent, like `keyFile`, when it is not named, or not as it should be. */

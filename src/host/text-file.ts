@@ -1,9 +1,21 @@
-import { open, stat } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 
-/** A file's text with its permission bits, or why there is none: `what` is wrong, `write` says what to do. */
+/** A file's text, or why there is none: `message` is what is wrong; what to do. */
 export type TextFile =
-  | { readonly ok: true, readonly text: string, readonly mode: number }
+  | {
+    readonly ok: true
+    readonly text: string
+    /** Its permission bits. */
+    readonly mode: number
+    /** Which state of the file this was, for `watchFile`. */
+    readonly stamp: string
+    /** When it was written, in milliseconds since the epoch. */
+    readonly writtenAt: number
+  }
   | { readonly ok: false, readonly isAbsent: boolean, readonly message: string }
+
+/** The stamp of a file that is not there. */
+export const absentStamp = 'absent'
 
 /** Reads a file of UTF-8 text (a byte order mark is dropped) of at most `maxBytes`. A pipe will do. Never rejects. */
 export async function readTextFile (file: string, maxBytes: number): Promise<TextFile> {
@@ -12,29 +24,62 @@ export async function readTextFile (file: string, maxBytes: number): Promise<Tex
     // Opening anything else could block, or never end.
     if (stats.isDirectory()) return unreadable('is a directory; name a file in it')
     if (!stats.isFile() && !stats.isFIFO()) return unreadable('is not an ordinary file; name one')
-    const bytes = await readAtMost(file, maxBytes + 1)
-    if (bytes.length > maxBytes) return unreadable(`is longer than ${maxBytes / 1024} KiB; see that it is the right file`)
-    const text = decodeUtf8(bytes)
-    return text === undefined ? unreadable('is not UTF-8 text; save it as UTF-8') : { ok: true, text, mode: stats.mode & 0o777 }
+    const handle = await open(file)
+    try {
+      return await readOpen(handle, maxBytes)
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
     return describeFailure(error)
   }
 }
 
-async function readAtMost (file: string, maxBytes: number): Promise<Buffer> {
-  const handle = await open(file)
+/**
+ * What changes when the file is written, replaced, or found behind another link; `absentStamp` when it is not there or
+ * cannot be looked at. Never rejects.
+ */
+export async function readStamp (file: string): Promise<string> {
   try {
-    const buffer = Buffer.alloc(maxBytes)
-    let length = 0
-    while (length < maxBytes) {
-      const { bytesRead } = await handle.read(buffer, length, maxBytes - length)
-      if (bytesRead === 0) break
-      length += bytesRead
-    }
-    return buffer.subarray(0, length)
-  } finally {
-    await handle.close()
+    return stampOf(await stat(file, { bigint: true }))
+  } catch {
+    return absentStamp
   }
+}
+
+function stampOf ({ dev, ino, size, mtimeNs }: { dev: bigint, ino: bigint, size: bigint, mtimeNs: bigint }): string {
+  return [dev, ino, size, mtimeNs].join(' ')
+}
+
+async function readOpen (handle: FileHandle, maxBytes: number): Promise<TextFile> {
+  // Before the reading: what is written meanwhile makes another stamp.
+  const stats = await handle.stat({ bigint: true })
+  const bytes = await readAtMost(handle, maxBytes + 1)
+  if (bytes.length > maxBytes) return unreadable(`is longer than ${maxBytes / 1024} KiB; see that it is the right file`)
+  const text = decodeUtf8(bytes)
+  if (text === undefined) return unreadable('is not UTF-8 text; save it as UTF-8')
+  return {
+    ok: true,
+    text,
+    mode: Number(stats.mode & 0o777n),
+    stamp: stampOf(stats),
+    writtenAt: Number(stats.mtimeMs),
+  }
+}
+
+const readBytes = 256 * 1024
+
+async function readAtMost (handle: FileHandle, maxBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  while (length < maxBytes) {
+    const part = Buffer.allocUnsafe(Math.min(readBytes, maxBytes - length))
+    const { bytesRead } = await handle.read(part, 0, part.length)
+    if (bytesRead === 0) break
+    parts.push(part.subarray(0, bytesRead))
+    length += bytesRead
+  }
+  return Buffer.concat(parts)
 }
 
 function decodeUtf8 (bytes: Uint8Array): string | undefined {

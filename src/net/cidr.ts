@@ -36,6 +36,35 @@ export function cidrContains ({ first, prefixLength }: Cidr, { family, words }: 
   return true
 }
 
+/** The last address of the block, as `Address.words`. */
+export function lastWords ({ first, prefixLength }: Cidr): readonly number[] {
+  return first.words.map((word, index) => (word | ~wordMask(prefixLength, index)) >>> 0)
+}
+
+/** The first address behind the block, as `Address.words`; none behind the last of all addresses. */
+export function wordsBehind ({ first, prefixLength }: Cidr): readonly number[] | undefined {
+  const words = [...first.words]
+  let index = Math.ceil(prefixLength / 32) - 1
+  // The last bit that counts; behind it the block's own words have no bit set.
+  let step = 2 ** (32 * (index + 1) - prefixLength)
+  for (; index >= 0; index--) {
+    const sum = (words[index] ?? 0) + step
+    words[index] = sum >>> 0
+    if (sum < 2 ** 32) return words
+    step = 1
+  }
+  return undefined
+}
+
+/** Whether one address of a family comes before another (below 0), is it (0), or comes behind it. */
+export function compareWords (a: readonly number[], b: readonly number[]): number {
+  for (let index = 0; index < a.length; index++) {
+    const difference = (a[index] ?? 0) - (b[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
 /** The mask over the word at `index` for a block whose leading `prefixLength` bits count. */
 function wordMask (prefixLength: number, index: number): number {
   const bits = Math.min(32, Math.max(0, prefixLength - 32 * index))

@@ -1,7 +1,7 @@
 import type { Address } from '../net/address.ts'
 import type { HostName } from '../net/host-name.ts'
 import type { Refusal } from '../refusal/reasons.ts'
-import type { Policy } from './policy.ts'
+import type { AddressGround, Policy } from './policy.ts'
 
 /** What would become of a CONNECT, and why; a JSON value. */
 export interface Explanation {
@@ -50,9 +50,19 @@ export async function explainTarget (policy: Policy, asked: string, lookup: Expl
   const addresses = judged.map(({ address, decision: verdict }) => ({
     address: address.text,
     allow: verdict.allow,
-    ground: verdict.allow ? verdict.ground : verdict.refusal.detail,
+    ground: verdict.allow ? describeGround(verdict.ground) : verdict.refusal.detail,
   }))
   if (addresses.some(({ allow }) => allow)) return { ...known, allow: true, addresses }
   const denied = judged[0]?.decision
   return { ...known, allow: false, ...denied?.allow === false ? { refusal: denied.refusal } : {}, addresses }
+}
+
+/** The ground for a person, with the tag and prefix that hold the address. */
+export function describeGround (ground: AddressGround): string {
+  switch (ground.kind) {
+    case 'public': return 'public address'
+    case 'private_endpoint': return `in privateEndpoints ${ground.block.text}`
+    case 'service_tag': return `in ${ground.tag} ${ground.block.text}`
+    case 'reported': return `service tags are only reported on, but ${ground.refusal.detail}`
+  }
 }

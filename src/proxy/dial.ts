@@ -1,12 +1,6 @@
 import { connect, type Socket } from 'node:net'
-import type { Address } from '../net/address.ts'
 import type { CutSignal } from '../net/cut-signal.ts'
-
-/** One address and port to try. */
-export interface DialTarget {
-  readonly address: Address
-  readonly port: number
-}
+import type { DialTarget, SlowTargets } from './slow-targets.ts'
 
 /** How one attempt to connect ended; a closed list, and a metric label. */
 export const attemptOutcomes = ['connected', 'refused', 'unreachable', 'timeout', 'exhausted', 'abandoned'] as const
@@ -32,11 +26,13 @@ export class DialError extends Error {
   }
 }
 
-export interface DialOptions {
+export interface DialOptions<Target extends DialTarget> {
   /** In order of preference; at least one. */
-  readonly targets: readonly DialTarget[]
+  readonly targets: readonly Target[]
   /** Aborted when the time is up or the client has gone. */
   readonly signal: CutSignal
+  /** What is known from earlier dials of targets that did not answer: they are tried last. */
+  readonly slowTargets?: SlowTargets
   /** Milliseconds between the starts of two attempts. */
   readonly attemptDelayMs?: number
   /** Called once for each attempt that was started. */
@@ -44,9 +40,9 @@ export interface DialOptions {
 }
 
 /** A connection, and which of the targets it goes to. */
-export interface Dialled {
+export interface Dialled<Target extends DialTarget> {
   readonly socket: Socket
-  readonly target: DialTarget
+  readonly target: Target
 }
 
 // RFC 8305 §5: 250 ms between attempts is recommended.
@@ -58,17 +54,19 @@ const keepAliveMs = 60_000
 
 /**
  * Connects to the first target that answers. The attempts are staggered as RFC 8305 §5 asks; an earlier one is kept
- * alive while later ones run, and a failed one starts the next at once. The losers are destroyed.
+ * alive while later ones run, and a failed one starts the next at once. The losers are destroyed. A target that failed,
+ * or was overtaken by a later one, is remembered in `slowTargets`.
  *
  * The caller owns the socket, which may be half-closed and has no listener left. Rejects with `DialError`: when every
  * target failed, or as a `timeout` when the signal was aborted first.
  */
-export async function dial (options: DialOptions): Promise<Dialled> {
-  const { signal, onAttempt, attemptDelayMs = defaultAttemptDelayMs } = options
-  const waiting = interleaveFamilies(options.targets).slice(0, maxTargets)
-  const running = new Set<Socket>()
+export async function dial<Target extends DialTarget> (options: DialOptions<Target>): Promise<Dialled<Target>> {
+  const { signal, onAttempt, slowTargets, attemptDelayMs = defaultAttemptDelayMs } = options
+  const ordered = interleaveFamilies(options.targets)
+  const waiting = (slowTargets?.moveBack(ordered) ?? ordered).slice(0, maxTargets)
+  const running = new Map<Socket, Target>()
   const failures: Failure[] = []
-  let winner: Dialled | undefined
+  let winner: Dialled<Target> | undefined
   let timer: NodeJS.Timeout | undefined
   let settle = (): void => {}
 
@@ -79,9 +77,10 @@ export async function dial (options: DialOptions): Promise<Dialled> {
     if (target === undefined) return
     if (waiting.length > 0) timer = setTimeout(startNext, attemptDelayMs)
     const socket = connect({ host: target.address.text, port: target.port, allowHalfOpen: true, noDelay: true })
-    running.add(socket)
+    running.set(socket, target)
     socket.once('error', (cause) => {
       running.delete(socket)
+      slowTargets?.remember(target)
       const outcome = outcomeOf(cause)
       onAttempt?.(outcome)
       failures.push({ outcome, cause })
@@ -106,11 +105,20 @@ export async function dial (options: DialOptions): Promise<Dialled> {
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', settle)
-    for (const socket of running) {
+    // In the order in which they were started.
+    let isBeforeWinner = true
+    for (const [socket, target] of running) {
       const isWinner = socket === winner?.socket
       onAttempt?.(isWinner ? 'connected' : signal.aborted ? 'timeout' : 'abandoned')
-      if (isWinner) release(socket)
-      else abandon(socket)
+      if (isWinner) {
+        isBeforeWinner = false
+        slowTargets?.forget(target)
+        release(socket)
+      } else {
+        // Overtaken by one that started later, or still silent at the end.
+        if (isBeforeWinner) slowTargets?.remember(target)
+        abandon(socket)
+      }
     }
   }
 }
@@ -130,11 +138,11 @@ function abandon (socket: Socket): void {
 }
 
 /** RFC 8305 §4: IPv6 first, then the families in turn, each in the order it was given in. */
-function interleaveFamilies (targets: readonly DialTarget[]): DialTarget[] {
+function interleaveFamilies<Target extends DialTarget> (targets: readonly Target[]): Target[] {
   if (targets.length === 1) return [...targets]
   const ipv6 = targets.filter(({ address }) => address.family === 6)
   const ipv4 = targets.filter(({ address }) => address.family === 4)
-  const ordered: DialTarget[] = []
+  const ordered: Target[] = []
   for (let index = 0; index < Math.max(ipv6.length, ipv4.length); index++) {
     ordered.push(...ipv6.slice(index, index + 1), ...ipv4.slice(index, index + 1))
   }

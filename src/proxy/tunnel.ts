@@ -1,14 +1,15 @@
 import type { Destination, Names } from '../dns/names.ts'
 import { type Address, formatSocketAddress } from '../net/address.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { AddressGround, Policy } from '../policy/policy.ts'
 import type { Rule } from '../policy/rule.ts'
 import type { Denied } from '../refusal/reasons.ts'
 import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
-import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
-import { type AttemptOutcome, type DialTarget, dial } from './dial.ts'
+import type { TunnelLog, TunnelRecord, Upstream } from '../telemetry/tunnel-log.ts'
+import { type AttemptOutcome, dial } from './dial.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
 import { established, sendRefusal } from './reply.ts'
 import { watchSetup } from './setup-watch.ts'
+import type { DialTarget, SlowTargets } from './slow-targets.ts'
 import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
 
 /** Who asks. */
@@ -31,8 +32,9 @@ export interface ConnectRequest {
 export interface TunnelServices {
   /** The policy in force now. */
   readonly policy: () => Policy
-  readonly names: Names
+  readonly names: Pick<Names, 'lookup'>
   readonly tunnels: TunnelTable
+  readonly slowTargets: SlowTargets
   readonly startRelay: (options: RelayOptions) => Relay
   readonly log: TunnelLog
   readonly connectTimeoutMs: number
@@ -60,7 +62,7 @@ interface OpenTunnel {
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: ConnectRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
   const { client, end, target, early } = request
-  const { names, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, onAttempt } = services
+  const { names, tunnels, slowTargets, startRelay, log, connectTimeoutMs, idleTimeoutMs, onAttempt } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
@@ -74,13 +76,13 @@ async function openTunnel (request: ConnectRequest, services: TunnelServices): P
     place = permit(tunnels.admit(client.address.text, record)).place
     const destinations = await names.lookup(authority.host, setup)
     const targets = permitAddresses(policy, rule, destinations, authority.port)
-    const dialled = await dial({ targets, signal: setup, onAttempt })
+    const dialled = await dial({ targets, slowTargets, signal: setup, onAttempt })
     upstream = { stream: dialled.socket, socket: dialled.socket }
     setup.done()
     end.stream.write(established)
     const relay = startRelay({ client: end, upstream, early, idleTimeoutMs })
     place.relay = relay
-    record.established(formatSocketAddress(dialled.target.address.text, dialled.target.port), relay.bytes)
+    record.established(describeUpstream(dialled.target), relay.bytes)
     return { relay, record, place }
   } catch (error) {
     setup.done()
@@ -112,19 +114,35 @@ function permit<Decision extends { readonly allow: true } | Denied> (decision: D
   return decision as Extract<Decision, { readonly allow: true }>
 }
 
+/** An address that may be dialled, and why. */
+interface PermittedTarget extends DialTarget {
+  readonly ground: AddressGround
+}
+
 /** Of the addresses of a name, those that may be dialled; when there are none, the ground of the first denial. */
 function permitAddresses (
   policy: Policy, rule: Rule, destinations: readonly Destination[], askedPort: number,
-): readonly DialTarget[] {
-  const targets: DialTarget[] = []
+): readonly PermittedTarget[] {
+  const targets: PermittedTarget[] = []
   let denied: Denied | undefined
   for (const { address, port = askedPort } of destinations) {
     const decision = policy.decideAddress(rule, address)
-    if (decision.allow) targets.push({ address, port })
+    if (decision.allow) targets.push({ address, port, ground: decision.ground })
     else denied ??= decision
   }
   if (targets.length === 0 && denied !== undefined) throw new TunnelFailure(denied.refusal)
   return targets
+}
+
+/** Where the tunnel goes, and on what ground. */
+function describeUpstream ({ address, port, ground }: PermittedTarget): Upstream {
+  const reached = { address: formatSocketAddress(address.text, port) }
+  switch (ground.kind) {
+    case 'service_tag': return { ...reached, tag: ground.tag, prefix: ground.block.text }
+    case 'reported': return { ...reached, wouldRefuse: ground.refusal.reason }
+    case 'private_endpoint':
+    case 'public': return reached
+  }
 }
 
 /** A bug behind the 200: nothing can be said to the client any more. */

@@ -21,6 +21,7 @@ export const reasons = {
   region_not_configured: { status: 403, proxyStatusError: 'http_request_denied' },
   regional_not_enabled: { status: 403, proxyStatusError: 'http_request_denied' },
   address_prohibited: { status: 403, proxyStatusError: 'destination_ip_prohibited' },
+  address_outside_service_tags: { status: 403, proxyStatusError: 'destination_ip_prohibited' },
   dns_failed: { status: 502, proxyStatusError: 'dns_error' },
   dns_timeout: { status: 504, proxyStatusError: 'dns_timeout' },
   connect_refused: { status: 502, proxyStatusError: 'connection_refused' },

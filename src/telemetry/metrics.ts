@@ -1,7 +1,7 @@
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { type Reason, reasonWords } from '../refusal/reasons.ts'
-import { type TrafficReading, createSeries } from './series.ts'
+import { type TagReading, type TrafficReading, createSeries } from './series.ts'
 
 /** The labels of a tunnel; all three from the configuration, never from a client. */
 export interface TunnelLabels {
@@ -35,6 +35,12 @@ export interface Metrics {
   queried (outcome: string): void
   lookedUp (result: string): void
   refused (reason: Reason): void
+  /** A tunnel was opened that would have been refused, had it not been for a mode that only reports. */
+  wouldRefuse (reason: Reason): void
+  /** A name that is in use has other addresses than it had. */
+  addressesChanged (): void
+  /** There was a new state of the file of service tags. */
+  tagsUpdated (result: string): void
   /** Counts a tunnel from its 200 on, `setupSeconds` after its request; returns the verb for its end. */
   tunnelOpened (labels: TunnelLabels, bytes: LiveBytes, setupSeconds: number): (end: TunnelEnd) => void
   totals (): Totals
@@ -53,8 +59,10 @@ export interface MetricsOptions {
   readonly engine: () => string
   /** The splice engine's pipes: idle, and lent to tunnels. */
   readonly pipes: () => { readonly idle: number, readonly lent: number }
-  /** Names and families in the DNS cache now. */
+  /** Names in the DNS cache now. */
   readonly dnsCacheEntries: () => number
+  /** The service tags in use; none without a file of them. */
+  readonly serviceTags: () => TagReading | undefined
 }
 
 /** What all tunnels with the same labels have carried: those that ended in sums, those that run by reference. */
@@ -99,6 +107,9 @@ export function createMetrics (options: MetricsOptions): Metrics {
     attempted: (outcome) => series.connectAttempts.inc({ outcome }),
     queried: (outcome) => series.dnsQueries.inc({ outcome }),
     lookedUp: (result) => series.dnsCache.inc({ result }),
+    wouldRefuse: (reason) => series.wouldRefuse.inc({ reason }),
+    addressesChanged: () => series.addressChanges.inc(),
+    tagsUpdated: (result) => series.tagUpdates.inc({ result }),
     refused: (reason) => { refusals.set(reason, (refusals.get(reason) ?? 0) + 1) },
 
     tunnelOpened (labels, bytes, setupSeconds) {

@@ -8,8 +8,17 @@ export interface SeriesSources {
   /** The splice engine's pipes: idle, and lent to tunnels. */
   readonly pipes: () => { readonly idle: number, readonly lent: number }
   readonly dnsCacheEntries: () => number
+  /** Absent without a file of service tags. */
+  readonly serviceTags: () => TagReading | undefined
   readonly refusals: () => Iterable<readonly [reason: string, count: number]>
   readonly traffic: () => Iterable<TrafficReading>
+}
+
+/** The service tags in use. */
+export interface TagReading {
+  /** Of their file: since the day in its name, or since it was written. */
+  readonly ageSeconds: number
+  readonly tags: ReadonlyArray<{ readonly tag: string, readonly prefixes: number, readonly changeNumber: number }>
 }
 
 /** What the tunnels with the same labels have carried up to now, and how many of them run. */
@@ -33,6 +42,7 @@ const durationBuckets = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400]
 /** The one list of every series the gateway exports: name, help and labels. */
 export function createSeries (registry: Registry, sources: SeriesSources) {
   createReadSeries(registry, sources)
+  createTagSeries(registry, sources)
   const registers = [registry]
   return {
     connectionsActive: new Gauge({
@@ -60,6 +70,23 @@ export function createSeries (registry: Registry, sources: SeriesSources) {
     dnsCache: new Counter({
       name: 'acr_egress_dns_cache_total',
       help: 'Look-ups of names, by where the answer came from.',
+      labelNames: ['result'],
+      registers,
+    }),
+    addressChanges: new Counter({
+      name: 'acr_egress_dns_address_changes_total',
+      help: 'Answers in which a held name had other addresses than before (name_addresses_changed in the log).',
+      registers,
+    }),
+    wouldRefuse: new Counter({
+      name: 'acr_egress_would_refuse_total',
+      help: 'Tunnels that were opened although they are against a rule that only reports, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    tagUpdates: new Counter({
+      name: 'acr_egress_service_tags_updates_total',
+      help: 'New states of the file of service tags: applied, refused (the old tags stay), or missing (likewise).',
       labelNames: ['result'],
       registers,
     }),
@@ -115,7 +142,7 @@ function createReadSeries (registry: Registry, { version, ...sources }: SeriesSo
     }),
     new Gauge({
       name: 'acr_egress_dns_cache_entries',
-      help: 'Names and address families in the DNS cache now.',
+      help: 'Names in the DNS cache now, with good and bad answers.',
       registers,
       collect () { this.set(sources.dnsCacheEntries()) },
     }),
@@ -153,6 +180,40 @@ function createReadSeries (registry: Registry, { version, ...sources }: SeriesSo
         for (const { registry, class: endpointClass, active } of sources.traffic()) {
           this.inc({ registry, class: endpointClass }, active)
         }
+      },
+    }),
+  ]
+}
+
+/** The series on service tags; without a file of them they have no samples. */
+function createTagSeries (registry: Registry, { serviceTags }: SeriesSources): readonly unknown[] {
+  const registers = [registry]
+  return [
+    new Gauge({
+      name: 'acr_egress_service_tags_age_seconds',
+      help: 'Age of the file of service tags, by the day in its name or else since it was written.',
+      // Not a number when there is none: a sample of 0 would be a file that is new.
+      collect () { this.set(serviceTags()?.ageSeconds ?? NaN) },
+      registers,
+    }),
+    new Gauge({
+      name: 'acr_egress_service_tags_prefixes',
+      help: 'Address prefixes of each service tag in use.',
+      labelNames: ['tag'],
+      registers,
+      collect () {
+        this.reset()
+        for (const { tag, prefixes } of serviceTags()?.tags ?? []) this.set({ tag }, prefixes)
+      },
+    }),
+    new Gauge({
+      name: 'acr_egress_service_tags_change_number',
+      help: 'Microsoft\'s change number of each service tag in use; it may repeat and go backwards.',
+      labelNames: ['tag'],
+      registers,
+      collect () {
+        this.reset()
+        for (const { tag, changeNumber } of serviceTags()?.tags ?? []) this.set({ tag }, changeNumber)
       },
     }),
   ]

@@ -18,12 +18,23 @@ export interface TunnelRecord {
   readonly startedAt: number
   /** The target was judged: its canonical form if it has one, and the rule that lets it through if there is one. */
   judged (judgement: Judgement): void
-  /** The 200 goes out: the tunnel is open to `address`, and `bytes` moves from here on. */
-  established (address: string, bytes: LiveBytes): void
+  /** The 200 goes out: the tunnel is open to the upstream, and `bytes` moves from here on. */
+  established (upstream: Upstream, bytes: LiveBytes): void
   ended (outcome: string): void
   refused (refusal: Refusal, cause?: unknown): void
   /** The client went before it was answered. */
   abandoned (): void
+}
+
+/** Where a tunnel goes to. */
+export interface Upstream {
+  /** The address that was checked and dialled, with its port. */
+  readonly address: string
+  /** The service tag that holds the address, and the prefix of it, where tags were looked at. */
+  readonly tag?: string
+  readonly prefix?: string
+  /** Why the address would have been refused, where that is only reported. */
+  readonly wouldRefuse?: Reason
 }
 
 /** What a decision on a target says of it. */
@@ -78,6 +89,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
     let establishedAt = startedAt
     let closedAt = startedAt
     let bytes: LiveBytes | undefined
+    let upstream: Upstream | undefined
     let countEnd: ReturnType<Metrics['tunnelOpened']> | undefined
     let isOpen = true
 
@@ -86,7 +98,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
       client,
       target: makePrintable(askedTarget.slice(0, maxTargetLength)),
       labels: undefined as TunnelLabels | undefined,
-      address: undefined as string | undefined,
+      get address () { return upstream?.address },
       startedAt,
 
       judged ({ authority, rule }: Judgement): void {
@@ -94,8 +106,9 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
         if (rule !== undefined) record.labels = { registry: rule.registry, class: rule.class, region: rule.region }
       },
 
-      established (address: string, moving: LiveBytes): void {
-        record.address = address
+      established (reached: Upstream, moving: LiveBytes): void {
+        upstream = reached
+        if (reached.wouldRefuse !== undefined) metrics.wouldRefuse(reached.wouldRefuse)
         establishedAt = now()
         bytes = moving
         if (record.labels !== undefined) {
@@ -135,7 +148,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
         client,
         target: record.target,
         ...record.labels,
-        address: record.address,
+        ...upstream,
         setupMs: (bytes === undefined ? closedAt : establishedAt) - startedAt,
         durationMs: bytes === undefined ? undefined : closedAt - establishedAt,
         bytesFromClient: bytes?.fromClient,

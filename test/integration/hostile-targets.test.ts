@@ -57,7 +57,9 @@ t.test('a hostile request is refused for its reason, whatever its target', async
 t.test('none of it led to a question, an attempt to connect or a tunnel', async (t) => {
   await gateway.settle()
   t.equal(upstream.connections, 0)
-  t.equal(nameServer.questions.length, 0)
+  // The gateway itself asks for the names of its configuration.
+  const own = ['azurecr.io', 'azurecr.us', 'contoso.azurecr.io', 'contoso.eastus.data.azurecr.io', 'northwind.azurecr.us', 'northwind.usgovvirginia.data.azurecr.us']
+  t.same(nameServer.questions.filter(({ name }) => !own.includes(name)), [])
   t.equal(await gateway.readMetric('acr_egress_connect_attempts_total'), 0)
   t.equal(await gateway.readMetric('acr_egress_tunnels_total'), 0)
   t.equal(await gateway.readMetric('acr_egress_refusals_total', { reason: 'internal' }), 0)

@@ -6,4 +6,5 @@ export const metricsOptions: MetricsOptions = {
   engine: () => 'stream',
   pipes: () => ({ idle: 3, lent: 2 }),
   dnsCacheEntries: () => 7,
+  serviceTags: () => ({ ageSeconds: 60, tags: [{ tag: 'AzureContainerRegistry', prefixes: 5, changeNumber: 9 }] }),
 }

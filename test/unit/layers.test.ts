@@ -14,10 +14,10 @@ interface Rule {
 }
 
 const belowGateway = [
-  'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'host', 'relay', 'telemetry', 'proxy', 'admin', 'config',
+  'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'host', 'relay', 'telemetry', 'proxy', 'admin', 'config',
 ]
 // What a command does not need of these it has through the gateway.
-const belowCommands = ['gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls']
+const belowCommands = ['gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags']
 
 /**
  * The layers, and the home of each package: imports go down only. A place is a folder of src; `gateway`, the files
@@ -31,6 +31,7 @@ const rules: Readonly<Record<string, Rule>> = {
   dns: { rooms: ['net'], packages: ['lru-cache'], node: 'no files' },
   tls: { rooms: ['net'], packages: ['node-forge'], node: 'no files' },
   host: { rooms: [] },
+  tags: { rooms: ['net', 'acr', 'host'] },
   relay: { rooms: ['net', 'host'], node: 'no files' },
   telemetry: { rooms: ['net', 'refusal'], packages: ['pino', 'prom-client'], node: 'no files' },
   proxy: {
@@ -39,7 +40,7 @@ const rules: Readonly<Record<string, Rule>> = {
     node: 'no files',
   },
   admin: { rooms: ['telemetry', 'refusal'], packages: ['fastify', 'pino'] },
-  config: { rooms: ['net', 'acr'], packages: ['yaml', 'zod'] },
+  config: { rooms: ['net', 'acr', 'host', 'tags'], packages: ['yaml', 'zod'] },
   lab: { rooms: ['net', 'tls'] },
   gateway: { rooms: belowGateway, packages: ['pino'] },
   cli: { rooms: belowCommands },

@@ -105,17 +105,50 @@ t.test('when nobody listens on the first server the second is asked', async (t) 
   t.strictSame(textsOf(await createFor(t, [gone, second], 100).resolve(name, 4)), ['192.0.2.2'])
 })
 
-t.test('a bad answer of the first server stands, and the second is not asked', async (t) => {
-  for (const [rcode, outcome] of [
-    ['NXDOMAIN', 'no_such_name'], ['SERVFAIL', 'server_failure'], ['REFUSED', 'refused'],
-  ] as const) {
+t.test('when the first server fails the second is asked, and first from then on', async (t) => {
+  for (const rcode of ['SERVFAIL', 'REFUSED'] as const) {
     const [first, second] = await Promise.all([
       startServer(t, () => ({ rcode })),
       startServer(t, () => ({ addresses: ['192.0.2.2'] })),
     ])
-    t.equal((await createFor(t, [first, second]).resolve(name, 4)).outcome, outcome)
+    const resolver = createFor(t, [first, second])
+    for (let round = 0; round < 2; round++) t.equal((await resolver.resolve(name, 4)).outcome, 'answered')
+    t.strictSame([first.questions.length, second.questions.length], [1, 2], rcode)
+    t.strictSame(resolver.servers, [second, first].map(({ port }) => `127.0.0.1:${port}`))
+  }
+})
+
+t.test('that there is no such name is an answer, and the second server is not asked', async (t) => {
+  for (const answer of [{ rcode: 'NXDOMAIN' }, {}] as const) {
+    const [first, second] = await Promise.all([
+      startServer(t, () => answer),
+      startServer(t, () => ({ addresses: ['192.0.2.2'] })),
+    ])
+    t.equal((await createFor(t, [first, second]).resolve(name, 4)).outcome, answer.rcode === undefined ? 'no_addresses' : 'no_such_name')
     t.equal(second.questions.length, 0)
   }
+})
+
+t.test('of several failures that one is told which a server spoke of, and only the silent are asked again', async (t) => {
+  const [silent, failing] = await Promise.all([
+    startServer(t, () => ({ silent: true })),
+    startServer(t, () => ({ rcode: 'SERVFAIL' })),
+  ])
+  t.equal((await createFor(t, [silent, failing], 100).resolve(name, 4)).outcome, 'server_failure')
+  t.strictSame([silent.questions.length, failing.questions.length], [2, 1])
+})
+
+t.test('a question that is under way when the resolver is closed ends, and no other server is asked', async (t) => {
+  const [silent, second] = await Promise.all([
+    startServer(t, () => ({ silent: true })),
+    startServer(t, () => ({ addresses: ['192.0.2.2'] })),
+  ])
+  const resolver = createFor(t, [silent, second], 60_000)
+  const answer = resolver.resolve(name, 4)
+  while (silent.questions.length === 0) await new Promise(setImmediate)
+  resolver.close()
+  t.equal((await answer).outcome, 'failed')
+  t.equal(second.questions.length, 0)
 })
 
 t.test('a name server may have an IPv6 address', async (t) => {

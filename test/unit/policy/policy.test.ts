@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { describeGround } from '../../../src/policy/explain.ts'
 import type { Policy } from '../../../src/policy/policy.ts'
 import { findRule, policyOver, readAddress } from './sources.ts'
 
@@ -139,7 +140,7 @@ t.test('a public address may be dialled; a private one only within the private e
   ]
   for (const [host, address, ground] of table) {
     const decision = policy.decideAddress(findRule(policy, host), readAddress(address))
-    t.equal(decision.allow ? decision.ground : undefined, ground, `${host} at ${address}`)
+    t.equal(decision.allow ? describeGround(decision.ground) : undefined, ground, `${host} at ${address}`)
     if (!decision.allow) t.equal(decision.refusal.reason, 'address_prohibited')
   }
 })

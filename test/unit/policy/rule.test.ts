@@ -4,7 +4,8 @@ import { type WrittenRegistry, readHost, readRegistry } from './sources.ts'
 
 /** Each rule as `pattern class registry region source`, in order. */
 function listLines (registries: readonly WrittenRegistry[], extraHosts: readonly string[] = []): string[] {
-  return listRules({ registries: registries.map(readRegistry), extraHosts: extraHosts.map(readHost) }).map((rule) => {
+  const sources = { registries: registries.map(readRegistry), extraHosts: extraHosts.map(readHost), tagScope: 'global' } as const
+  return listRules(sources).map((rule) => {
     return [rule.pattern, rule.class, rule.registry || '-', rule.region || '-', rule.source].join(' ')
   })
 }

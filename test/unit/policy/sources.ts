@@ -31,6 +31,8 @@ export function policyOver (registries: readonly WrittenRegistry[], extraHosts: 
     registries: registries.map(readRegistry),
     extraHosts: extraHosts.map(readHost),
     clients: [readCidr('10.0.0.0/8')],
+    tagMode: 'enforce',
+    tagScope: 'global',
   })
 }
 

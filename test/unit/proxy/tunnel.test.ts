@@ -8,6 +8,7 @@ import { parseAddress } from '../../../src/net/address.ts'
 import { parseCidr } from '../../../src/net/cidr.ts'
 import { createPolicy } from '../../../src/policy/policy.ts'
 import { type ConnectRequest, type TunnelServices, serveTunnel } from '../../../src/proxy/tunnel.ts'
+import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import { createTunnelTable } from '../../../src/proxy/tunnel-table.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
@@ -33,7 +34,7 @@ function createTestPolicy (clients = loopbackBlock) {
   const registry = {
     loginServer: parsed.loginServer, regions: [], regionalEndpoints: false, storage: 'none', privateEndpoints: [loopbackBlock],
   } as const
-  return createPolicy({ registries: [registry], extraHosts: [], clients: [clients] })
+  return createPolicy({ registries: [registry], extraHosts: [], clients: [clients], tagMode: 'enforce', tagScope: 'global' })
 }
 
 interface Line {
@@ -50,8 +51,9 @@ function createServices (lookup: Names['lookup'], more: Partial<TunnelServices> 
   const policy = createTestPolicy()
   const services: TunnelServices = {
     policy: () => policy,
-    names: { lookup, cacheEntries: 0, servers: [], close () {} },
+    names: { lookup },
     tunnels: createTunnelTable({ maxTunnels: 1, maxTunnelsPerClient: 1 }),
+    slowTargets: createSlowTargets(),
     startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),
     connectTimeoutMs: 5000,

@@ -5,6 +5,7 @@ import { queryOutcomes } from '../../../src/dns/resolver.ts'
 import { attemptOutcomes } from '../../../src/proxy/dial.ts'
 import { reasonWords } from '../../../src/refusal/reasons.ts'
 import { relayOutcomes } from '../../../src/relay/ends.ts'
+import { tagUpdateResults } from '../../../src/tags/tag-keeper.ts'
 import { type Metrics, createMetrics } from '../../../src/telemetry/metrics.ts'
 import { type Sample, readExposition } from './exposition.ts'
 import { metricsOptions } from '../../support/metrics-options.ts'
@@ -34,7 +35,12 @@ function exerciseAll (metrics: Metrics): void {
   for (const outcome of attemptOutcomes) metrics.attempted(outcome)
   for (const outcome of queryOutcomes) metrics.queried(outcome)
   for (const result of cacheResults) metrics.lookedUp(result)
-  for (const reason of reasonWords) metrics.refused(reason)
+  for (const reason of reasonWords) {
+    metrics.refused(reason)
+    metrics.wouldRefuse(reason)
+  }
+  for (const result of tagUpdateResults) metrics.tagsUpdated(result)
+  metrics.addressesChanged()
   for (const outcome of relayOutcomes) {
     metrics.tunnelOpened(data, { fromClient: 1, fromUpstream: 2 }, 0.01)({ outcome, durationSeconds: 1 })
   }
@@ -73,6 +79,12 @@ t.test('the labels of our own series, and their values, are closed sets', async 
     connect_attempts_total: { outcome: attemptOutcomes },
     dns_queries_total: { outcome: queryOutcomes },
     dns_cache_total: { result: cacheResults },
+    dns_address_changes_total: {},
+    would_refuse_total: { reason: reasonWords },
+    service_tags_updates_total: { result: tagUpdateResults },
+    service_tags_age_seconds: {},
+    service_tags_prefixes: { tag: ['AzureContainerRegistry'] },
+    service_tags_change_number: { tag: ['AzureContainerRegistry'] },
     tunnels_total: { registry: registries, class: endpointClasses, outcome: relayOutcomes },
     tunnel_setup_seconds: {},
     tunnel_duration_seconds: {},

@@ -1,0 +1,65 @@
+import { realpath } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { type ServiceTags, parseServiceTags } from '../acr/service-tags.ts'
+import { type TagNeed, findTagLack } from '../acr/tag-change.ts'
+import { readTextFile } from '../host/text-file.ts'
+
+/** A file of service tags that was read, with what is known of it. */
+export interface TagFile {
+  readonly file: string
+  readonly serviceTags: ServiceTags
+  /**
+   * How new it is, in milliseconds since the epoch: the day in its name, as Microsoft names it
+   * (`ServiceTags_Public_20251028.json`), or else when it was written.
+   */
+  readonly datedAt: number
+  /** Which state of the file this was. */
+  readonly stamp: string
+}
+
+/** The file, or why it cannot serve: what is wrong; what to do. */
+export type TagFileReading =
+  | { readonly ok: true, readonly tagFile: TagFile }
+  | { readonly ok: false, readonly isAbsent: boolean, readonly message: string }
+
+/** The largest so far has 4 MB. */
+const maxBytes = 32 * 1024 * 1024
+
+/** Reads a file of service tags, keeps the tags that are needed, and sees that they are there. Never rejects. */
+export async function readTagFile (file: string, need: TagNeed): Promise<TagFileReading> {
+  const names = new Set(need.names.map((name) => name.toLowerCase()))
+  const reading = await readAnyTagFile(file, (name) => names.has(name.toLowerCase()))
+  const lack = reading.ok ? findTagLack(need, reading.tagFile.serviceTags) : undefined
+  return lack === undefined ? reading : unusable(`${lack}; ${advice}`)
+}
+
+/** Reads a file of service tags of any cloud, and keeps the tags that are wanted. Never rejects. */
+export async function readAnyTagFile (file: string, isWanted: (name: string) => boolean): Promise<TagFileReading> {
+  const content = await readTextFile(file, maxBytes)
+  if (!content.ok) return content
+  const parsed = parseServiceTags(content.text, isWanted)
+  if (!parsed.ok) return unusable(`${parsed.problem}; ${advice}`)
+  const datedAt = readDay(await findRealName(file)) ?? content.writtenAt
+  return { ok: true, tagFile: Object.freeze({ file, serviceTags: parsed.serviceTags, datedAt, stamp: content.stamp }) }
+}
+
+const advice = 'fetch it with acr-egress tags refresh, or from Microsoft\'s download page for this cloud'
+
+function unusable (message: string): TagFileReading {
+  return { ok: false, isAbsent: false, message }
+}
+
+async function findRealName (file: string): Promise<string> {
+  try {
+    return basename(await realpath(file))
+  } catch {
+    return basename(file)
+  }
+}
+
+/** Midnight, UTC, of the day that a name ends with. */
+function readDay (name: string): number | undefined {
+  const [, year, month, day] = /_(\d{4})(\d{2})(\d{2})\.json$/.exec(name) ?? []
+  const time = Date.parse(`${year}-${month}-${day}`)
+  return Number.isNaN(time) ? undefined : time
+}
