@@ -150,7 +150,7 @@ export function createNames (options: NamesOptions): Names {
 
     async keep (names) {
       const wanted = new Map([...names].filter((name) => !hosts.has(name)).map((name) => [name, hold(name)]))
-      for (const [name, held] of kept) others.set(name, held)
+      for (const [name, held] of kept) if (!wanted.has(name)) others.set(name, held)
       kept.clear()
       for (const [name, held] of wanted) {
         kept.set(name, held)

@@ -105,18 +105,17 @@ export async function dial<Target extends DialTarget> (options: DialOptions<Targ
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', settle)
-    // In the order in which they were started.
-    let isBeforeWinner = true
+    // In the order in which they were started: those before the winner were overtaken by it.
+    let isOvertaken = winner !== undefined
     for (const [socket, target] of running) {
       const isWinner = socket === winner?.socket
       onAttempt?.(isWinner ? 'connected' : signal.aborted ? 'timeout' : 'abandoned')
       if (isWinner) {
-        isBeforeWinner = false
+        isOvertaken = false
         slowTargets?.forget(target)
         release(socket)
       } else {
-        // Overtaken by one that started later, or still silent at the end.
-        if (isBeforeWinner) slowTargets?.remember(target)
+        if (isOvertaken) slowTargets?.remember(target)
         abandon(socket)
       }
     }

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import t, { type Test } from 'tap'
-import { type CacheResult, type Names, type NamesOptions, createNames } from '../../../src/dns/names.ts'
+import { type AddressChange, type CacheResult, type Names, type NamesOptions, createNames } from '../../../src/dns/names.ts'
 import { type QueryOutcome, createResolver } from '../../../src/dns/resolver.ts'
 import { type NameAnswer, type NameQuestion, type NameServer, startNameServer } from '../../../src/lab/name-server.ts'
 import { type Address, parseAddress } from '../../../src/net/address.ts'
@@ -19,6 +19,8 @@ interface Bench {
   readonly server: NameServer
   readonly queries: QueryOutcome[]
   readonly lookups: CacheResult[]
+  /** As `FAMILY +ADDED -REMOVED`. */
+  readonly changes: string[]
   passMs (durationMs: number): void
 }
 
@@ -29,6 +31,7 @@ async function start (
   const resolver = createResolver({ servers: [`${server.address}:${server.port}`], timeoutMs })
   const queries: QueryOutcome[] = []
   const lookups: CacheResult[] = []
+  const changes: string[] = []
   let nowMs = 1_000_000
   const names = createNames({
     resolver,
@@ -40,13 +43,19 @@ async function start (
     now: () => nowMs,
     onQuery: (outcome) => queries.push(outcome),
     onLookup: (result) => lookups.push(result),
+    onChange: (change) => changes.push(describeChange(change)),
     ...options,
   })
   t.teardown(async () => {
     names.close()
     await server.close()
   })
-  return { names, server, queries, lookups, passMs: (durationMs) => { nowMs += durationMs } }
+  return { names, server, queries, lookups, changes, passMs: (durationMs) => { nowMs += durationMs } }
+}
+
+function describeChange ({ name, family, added, removed }: AddressChange): string {
+  const texts = [...added.map(({ text }) => `+${text}`), ...removed.map(({ text }) => `-${text}`)]
+  return [name, family, ...texts].join(' ')
 }
 
 async function lookupTexts (names: Names, host = name): Promise<string[]> {
@@ -186,4 +195,177 @@ t.test('closing ends the look-ups that are under way', async (t) => {
   while (server.questions.length < 2) await new Promise(setImmediate)
   names.close()
   await t.rejects(lookup, { name: 'LookupError', outcome: 'failed' })
+})
+
+/** A name server whose answer a test changes as it goes. */
+function createSwitch (first: NameAnswer) {
+  let answer = first
+  return { answers: () => answer, answerWith (next: NameAnswer) { answer = next } }
+}
+
+t.test('while the name servers fail the last addresses are believed, and asked for behind the answer', async (t) => {
+  for (const failure of [{ rcode: 'SERVFAIL' }, { rcode: 'REFUSED' }] as const) {
+    const { answers, answerWith } = createSwitch(both)
+    const { names, server, lookups, passMs } = await start(t, answers, { staleForMs: 60_000 })
+    const fresh = await lookupTexts(names)
+    answerWith(failure)
+    passMs(10_001)
+    t.strictSame(await lookupTexts(names), fresh)
+    t.equal(server.questions.length, 4, 'they were asked first')
+    t.strictSame(await lookupTexts(names), fresh)
+    t.equal(server.questions.length, 4, 'and not again at once')
+    passMs(5001)
+    answerWith({ ...both, addresses: ['192.0.2.9'] })
+    t.strictSame(await lookupTexts(names), fresh, 'nobody waits for what failed the last time')
+    while ((await lookupTexts(names)).length > 1) await new Promise(setImmediate)
+    t.strictSame(await lookupTexts(names), ['192.0.2.9'], 'but it is asked behind the answer')
+    t.strictSame(lookups.slice(0, 4), ['miss', 'stale', 'stale', 'stale'])
+    t.equal(lookups.at(-1), 'hit')
+  }
+})
+
+t.test('an answer is believed no longer than staleFor, and not at all when that is nothing', async (t) => {
+  for (const staleForMs of [60_000, 0]) {
+    const { answers, answerWith } = createSwitch(both)
+    const { names, passMs } = await start(t, answers, { staleForMs })
+    await names.lookup(name)
+    answerWith({ rcode: 'SERVFAIL' })
+    if (staleForMs > 0) {
+      passMs(10_000 + staleForMs - 1)
+      t.equal((await names.lookup(name)).length, 3)
+      passMs(5001)
+    } else {
+      passMs(10_001)
+    }
+    await t.rejects(names.lookup(name), { name: 'LookupError', outcome: 'server_failure' })
+  }
+})
+
+t.test('that there is no such name any more ends the old addresses at once', async (t) => {
+  for (const [bad, outcome] of [[{ rcode: 'NXDOMAIN' }, 'no_such_name'], [{}, 'no_addresses']] as const) {
+    const { answers, answerWith } = createSwitch(both)
+    const { names, passMs } = await start(t, answers, { staleForMs: 3_600_000 })
+    await names.lookup(name)
+    answerWith(bad)
+    passMs(10_001)
+    await t.rejects(names.lookup(name), { name: 'LookupError', outcome })
+    answerWith({ rcode: 'SERVFAIL' })
+    passMs(5001)
+    await t.rejects(names.lookup(name), { name: 'LookupError', outcome: 'server_failure' })
+  }
+})
+
+t.test('a silent name server is waited for 1.8 s when there is an old answer, and once for all who ask', async (t) => {
+  const { answers, answerWith } = createSwitch(both)
+  const { names, server, passMs } = await start(t, answers, { staleForMs: 60_000 }, 60_000)
+  await names.lookup(name)
+  answerWith({ silent: true })
+  passMs(10_001)
+  const startedAt = performance.now()
+  const found = await Promise.all(Array.from({ length: 100 }, () => names.lookup(name)))
+  const elapsedMs = performance.now() - startedAt
+  t.ok(found.every((destinations) => destinations.length === 3))
+  t.ok(elapsedMs > 1700 && elapsedMs < 3000, `${elapsedMs} ms`)
+  t.equal(server.questions.length, 4)
+  passMs(1800)
+  const laterAt = performance.now()
+  t.equal((await names.lookup(name)).length, 3)
+  t.ok(performance.now() - laterAt < 1000, 'who asks later does not wait for the same question')
+  t.equal(server.questions.length, 4)
+})
+
+t.test('kept names are asked for at once, and asked for again before their end while they are in use', async (t) => {
+  const { names, server, queries, lookups, passMs } = await start(t, () => both)
+  await names.keep([name])
+  t.equal(server.questions.length, 2)
+  passMs(9000)
+  names.refreshAhead()
+  t.equal(server.questions.length, 2, 'nobody uses it')
+  await names.lookup(name)
+  for (let round = 2; round <= 4; round++) {
+    names.refreshAhead()
+    names.refreshAhead()
+    while (queries.length < 2 * round) await new Promise(setImmediate)
+    t.equal(server.questions.length, 2 * round, 'one question at a time')
+    passMs(9000)
+  }
+  await names.lookup(name)
+  t.strictSame(lookups, ['hit', 'hit'])
+  passMs(300_001)
+  names.refreshAhead()
+  t.equal(server.questions.length, 8, 'nobody uses it any more')
+})
+
+t.test('a name that is not kept is not asked for ahead', async (t) => {
+  const { names, server, passMs } = await start(t, () => both)
+  await names.lookup(name)
+  passMs(9900)
+  names.refreshAhead()
+  await names.keep([toName('fabrikam.azurecr.io')])
+  t.equal(server.countQuestions(name), 2)
+})
+
+t.test('of many kept names sixteen questions are under way at a time', async (t) => {
+  const { names, server } = await start(t, () => ({ silent: true }), {}, 60_000)
+  void names.keep(Array.from({ length: 50 }, (_, index) => toName(`host-${index}.azurecr.io`)))
+  while (server.questions.length < 16) await new Promise(setImmediate)
+  const asking = names.lookup(name)
+  while (server.questions.length < 18) await new Promise(setImmediate)
+  t.equal(server.questions.length, 18, 'the look-up is not held up, and nothing else was asked meanwhile')
+  names.close()
+  await t.rejects(asking, { name: 'LookupError' })
+})
+
+t.test('kept names are not pushed out, and those that are not kept any more are', async (t) => {
+  const { names, server } = await start(t, () => both, { maxEntries: 2 })
+  const other = toName('fabrikam.azurecr.io')
+  await names.keep([name, other, toName('contoso.azurecr.io')])
+  for (let index = 0; index < 5; index++) await names.lookup(toName(`host-${index}.blob.core.windows.net`))
+  await names.lookup(name)
+  t.equal(server.countQuestions(name), 2)
+  t.equal(names.cacheEntries, 4)
+  await names.keep([other])
+  t.equal(names.cacheEntries, 3)
+  for (let index = 5; index < 9; index++) await names.lookup(toName(`host-${index}.blob.core.windows.net`))
+  await names.lookup(name)
+  t.equal(server.countQuestions(name), 4)
+  t.equal(server.countQuestions(other), 2)
+})
+
+t.test('static names are not asked for when they are kept', async (t) => {
+  const address = parseAddress('127.0.0.1') as Address
+  const { names, server } = await start(t, () => both, { hosts: new Map([[name, [{ address }]]]) })
+  await names.keep([name])
+  t.equal(server.questions.length, 0)
+})
+
+t.test('a change of addresses is told, their order is not', async (t) => {
+  const { answers, answerWith } = createSwitch(both)
+  const { names, queries, changes, passMs } = await start(t, answers, { staleForMs: 60_000 })
+  const steps: ReadonlyArray<readonly [NameAnswer, string[]]> = [
+    [both, []],
+    [{ ...both, addresses: ['192.0.2.2', '2001:db8::1', '192.0.2.1'] }, []],
+    [{ rcode: 'SERVFAIL' }, []],
+    [{ ...both, addresses: ['192.0.2.2', '192.0.2.3', '2001:db8::1'] }, [`${name} 4 +192.0.2.3 -192.0.2.1`]],
+    [{ ...both, addresses: ['192.0.2.2', '192.0.2.3', '2001:db8::2'] }, [`${name} 6 +2001:db8::2 -2001:db8::1`]],
+  ]
+  for (const [index, [answer, told]] of steps.entries()) {
+    answerWith(answer)
+    await names.lookup(name)
+    // What is stale is given before the name servers have answered.
+    while (queries.length < 2 * (index + 1)) await new Promise(setImmediate)
+    t.strictSame(changes.splice(0), told, JSON.stringify(answer))
+    passMs(10_001)
+  }
+})
+
+t.test('a name whose address changes each second is asked for once a second at most', async (t) => {
+  let asked = 0
+  const { names, server, changes, passMs } = await start(t, () => ({ addresses: [`192.0.2.${++asked}`], ttl: 0 }))
+  for (let tick = 0; tick < 40; tick++) {
+    await names.lookup(name)
+    passMs(100)
+  }
+  t.equal(server.countQuestions(name, 'A'), 4)
+  t.equal(changes.length, 3)
 })

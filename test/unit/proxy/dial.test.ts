@@ -3,7 +3,7 @@ import { type AddressInfo, type Server, createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { type Address, parseAddress } from '../../../src/net/address.ts'
 import { type AttemptOutcome, DialError, dial } from '../../../src/proxy/dial.ts'
-import type { DialTarget } from '../../../src/proxy/slow-targets.ts'
+import { type DialTarget, type SlowTargets, createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import { startFullListener } from '../../support/full-listener.ts'
 import { readBytes, untilClosed } from '../../support/stream-watch.ts'
 import { startEchoUpstream } from '../../support/upstream.ts'
@@ -69,6 +69,65 @@ t.test('after a refusal the next target is tried at once', async (t) => {
   const { outcomes, dialled } = startDial(t, [target(await findRefusingPort()), target(port)], noStaggerMs)
   t.equal((await dialled).target.port, port)
   t.strictSame(outcomes, ['refused', 'connected'])
+})
+
+/** Dials one connection after another, and gives back the outcomes of each. */
+async function dialInTurn (t: Test, times: number, targets: readonly DialTarget[], slowTargets: SlowTargets) {
+  const all: AttemptOutcome[][] = []
+  for (let time = 0; time < times; time++) {
+    const outcomes: AttemptOutcome[] = []
+    const { socket } = await dial({
+      targets, slowTargets, signal: never, attemptDelayMs: 60, onAttempt: (outcome) => outcomes.push(outcome),
+    })
+    t.teardown(() => socket.destroy())
+    all.push(outcomes)
+  }
+  return all
+}
+
+t.test('a target that failed, or was overtaken, is tried last for a while', async (t) => {
+  const [silent, { port }] = await Promise.all([startFullListener(t), listen(t)])
+  for (const [bad, outcome] of [[await findRefusingPort(), 'refused'], [silent.port, 'abandoned']] as const) {
+    let nowMs = 0
+    const slowTargets = createSlowTargets({ memoryMs: 30_000, now: () => nowMs })
+    const targets = [target(bad), target(port)]
+    const [first, second] = await dialInTurn(t, 2, targets, slowTargets)
+    t.strictSame(first, [outcome, 'connected'])
+    t.strictSame(second, ['connected'])
+    nowMs = 30_000
+    const [later] = await dialInTurn(t, 1, targets, slowTargets)
+    t.strictSame(later, [outcome, 'connected'], 'it has another chance')
+  }
+})
+
+t.test('a remembered target is still tried, and forgotten when it answers', async (t) => {
+  const [first, second] = await Promise.all([listen(t), listen(t)])
+  const slowTargets = createSlowTargets()
+  const targets = [target(first.port), target(second.port)]
+  slowTargets.remember(target(first.port))
+  t.strictSame(slowTargets.moveBack(targets).map(({ port }) => port), [second.port, first.port])
+  const { socket } = await dial({ targets: [target(first.port)], slowTargets, signal: never })
+  t.teardown(() => socket.destroy())
+  t.strictSame(slowTargets.moveBack(targets), targets)
+})
+
+t.test('on a host that has one family only the other family costs no time, and is tried last from then on', async (t) => {
+  const { port } = await listen(t)
+  // Nobody listens at this port of ::1, which is as quickly found out as that there is no way there.
+  const targets = [target(port), target(port, '::1')]
+  const [first, second] = await dialInTurn(t, 2, targets, createSlowTargets())
+  t.strictSame(first, ['refused', 'connected'])
+  t.strictSame(second, ['connected'])
+})
+
+t.test('no more than a thousand targets are remembered, the latest', async (t) => {
+  const slowTargets = createSlowTargets()
+  for (let port = 1; port <= 1500; port++) slowTargets.remember(target(port))
+  const targets = Array.from({ length: 1500 }, (_, index) => target(index + 1))
+  t.strictSame(slowTargets.moveBack(targets).map(({ port }) => port), [
+    ...targets.slice(0, 500).map(({ port }) => port), ...targets.slice(500).map(({ port }) => port),
+  ])
+  t.strictSame(slowTargets.moveBack([target(501), target(500)]).map(({ port }) => port), [500, 501])
 })
 
 t.test('while the first target is silent the second is tried after the delay, and the first is given up', async (t) => {
