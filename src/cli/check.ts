@@ -87,6 +87,7 @@ function printSummary ({ stdout }: Terminal, configuration: Configuration, sourc
     ['clients', configuration.clients.allow.map(({ text }) => text).join(', ')],
     ['listener', describeListener(configuration)],
     ['dns', describeServers(configuration)],
+    ['addresses', describeAddresses(configuration)],
     ['admin', formatSocketAddress(configuration.admin.address, configuration.admin.port)],
   ])
   stdout.write(`The configuration is good: ${source}\n\n${allowlist}\n\n${parts}\n`)
@@ -102,6 +103,17 @@ function describeListener ({ listen: { address, port, tls } }: Configuration): s
 function describeServers ({ dns: { servers, hosts } }: Configuration): string {
   const asked = servers?.map(({ address, port }) => formatSocketAddress(address.text, port)).join(', ') ?? 'the system\'s name servers'
   return hosts.size === 0 ? asked : `${asked}; not asked for ${[...hosts.keys()].join(', ')}`
+}
+
+/** By which service tags addresses are judged, or why by none. */
+function describeAddresses ({ addresses: { mode, scope, tagFile } }: Configuration): string {
+  const publicOnly = 'any that are not private or reserved'
+  if (mode === 'off') return `${publicOnly}: addresses.mode is off`
+  if (tagFile === undefined) return `${publicOnly}: without addresses.serviceTagsFile no service tags are looked at`
+  const { file, datedAt, serviceTags: { cloud, tags } } = tagFile
+  const counts = tags.map(({ name, blocks }) => `${name} ${blocks.blocks.length}`).join(', ')
+  const day = new Date(datedAt).toISOString().slice(0, 10)
+  return `${mode}, ${scope}, by ${escapeControls(file)} for ${cloud}, of ${day}; prefixes: ${counts}`
 }
 
 /** Rows of cells as lines of text; each column but the last is as wide as its widest cell. */

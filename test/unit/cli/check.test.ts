@@ -39,20 +39,40 @@ contoso.eastus.data.azurecr.io  443   data         contoso.azurecr.io  eastus  r
 *.blob.core.windows.net         443   storage      contoso.azurecr.io  -       registries[0].storage
 packages.example.com            443   extra        -                   -       extraHosts[0]
 
-clients   127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, ::1/128, fc00::/7, fe80::/10
-listener  0.0.0.0:443, clear text only
-dns       10.0.0.53:53, [fd00::53]:5353; not asked for contoso.azurecr.io
-admin     127.0.0.1:9180
+clients    127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, ::1/128, fc00::/7, fe80::/10
+listener   0.0.0.0:443, clear text only
+dns        10.0.0.53:53, [fd00::53]:5353; not asked for contoso.azurecr.io
+addresses  any that are not private or reserved: without addresses.serviceTagsFile no service tags are looked at
+admin      127.0.0.1:9180
 `)
   t.match(stderr, /^warning: .*good\.yaml:4:14: registries\[0\]\.storage: opens .*\n$/)
+})
+
+t.test('with a file of service tags it says which tags count, and of when they are', async (t) => {
+  const tag = (name: string, ...addressPrefixes: string[]) => ({ name, properties: { region: '', addressPrefixes } })
+  const values = [tag('AzureContainerRegistry', '20.1.0.0/24', '2603:1030::/48'), tag('Storage', '20.2.0.0/16'), tag('Other')]
+  const tags = t.testdir({
+    'config.yaml': `registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]
+addresses: {serviceTagsFile: ServiceTags_Public_20251028.json}
+`,
+    'ServiceTags_Public_20251028.json': JSON.stringify({ changeNumber: 1, cloud: 'Public', values }),
+  })
+  const { code, stdout } = await run('--config', join(tags, 'config.yaml'))
+  t.equal(code, 0)
+  const line = /^addresses .*$/m.exec(stdout)?.[0]
+  t.equal(line, `addresses  enforce, global, by ${join(tags, 'ServiceTags_Public_20251028.json')} for Public, ` +
+    'of 2025-10-28; prefixes: AzureContainerRegistry 2, Storage 1')
+  await writeFile(join(tags, 'config.yaml'), 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\naddresses: {mode: off}\n')
+  const off = await run('--config', join(tags, 'config.yaml'))
+  t.match(off.stdout, /^addresses {2}any that are not private or reserved: addresses\.mode is off$/m)
 })
 
 t.test('flags are enough', async (t) => {
   const { code, stdout, stderr } = await run('--registry', 'contoso.azurecr.io', '--region', 'eastus', '--listen', '[::1]:8443')
   t.equal(code, 0)
   t.match(stdout, /^contoso\.eastus\.data\.azurecr\.io +443 +data/m)
-  t.match(stdout, /^listener {2}\[::1\]:8443, clear text only$/m)
-  t.match(stdout, /^dns {7}the system's name servers$/m)
+  t.match(stdout, /^listener {3}\[::1\]:8443, clear text only$/m)
+  t.match(stdout, /^dns {8}the system's name servers$/m)
   t.equal(stderr, '')
 })
 
@@ -87,7 +107,7 @@ t.test('the certificate is shown by its path and end, and the key never', async 
   await writeFile(join(folder, 'tls.key'), keyPem)
   await chmod(join(folder, 'tls.key'), 0o600)
   const { stdout } = await run('--config', join(folder, 'tls.yaml'))
-  t.match(stdout, /^listener {2}0\.0\.0\.0:443, clear text and TLS with .*tls\.crt \(valid until \d{4}-\d\d-\d\d\)$/m)
+  t.match(stdout, /^listener {3}0\.0\.0\.0:443, clear text and TLS with .*tls\.crt \(valid until \d{4}-\d\d-\d\d\)$/m)
   const json = await run('--config', join(folder, 'tls.yaml'), '--json')
   t.match(JSON.parse(json.stdout), { configuration: { listen: { tls: { certFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') } } } })
   const line = keyPem.split('\n')[1] ?? ''
