@@ -38,6 +38,8 @@ export interface ResolverOptions {
   readonly servers?: readonly string[]
   /** How long one server may take for one question, in milliseconds. */
   readonly timeoutMs: number
+  /** The servers of the system now, in place of those of /etc/resolv.conf. */
+  readonly listSystemServers?: () => readonly string[]
 }
 
 // One lost datagram must not fail a pull; a third round would only eat into the time there is for the connection.
@@ -48,9 +50,11 @@ const maxAddresses = 256
 /**
  * A resolver on c-ares (`node:dns`), which changes to TCP when an answer is cut. The server that answered last is asked
  * first. When a server is silent, is not there, or has failed itself (SERVFAIL, REFUSED), the next one is asked; those
- * that were silent are asked once more. That a name does not exist, or has no address, is an answer.
+ * that were silent are asked once more. That a name does not exist, or has no address, is an answer. When all servers of
+ * the system have failed, it is seen whether the system has others by now.
  */
-export function createResolver ({ servers, timeoutMs }: ResolverOptions): Resolver {
+export function createResolver (options: ResolverOptions): Resolver {
+  const { servers, timeoutMs, listSystemServers = readSystemServers } = options
   let channels = createChannels(servers ?? listSystemServers(), timeoutMs)
   let isClosed = false
 
@@ -114,7 +118,7 @@ function createChannels (servers: readonly string[], timeoutMs: number): readonl
 }
 
 /** From /etc/resolv.conf as it is now. */
-function listSystemServers (): readonly string[] {
+function readSystemServers (): readonly string[] {
   return new CaresResolver().getServers()
 }
 

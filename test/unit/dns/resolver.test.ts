@@ -151,6 +151,26 @@ t.test('a question that is under way when the resolver is closed ends, and no ot
   t.equal(second.questions.length, 0)
 })
 
+t.test('when the servers of the system fail, those that it has by now are asked from then on', async (t) => {
+  const gone = await startNameServer({ answers: () => ({}) })
+  await gone.close()
+  const server = await startServer(t, () => ({ addresses: ['192.0.2.1'] }))
+  const system = [`127.0.0.1:${gone.port}`]
+  const resolver = createResolver({ timeoutMs: 100, listSystemServers: () => [...system] })
+  t.teardown(() => resolver.close())
+  t.equal((await resolver.resolve(name, 4)).outcome, 'refused')
+  system.unshift(`127.0.0.1:${server.port}`)
+  t.equal((await resolver.resolve(name, 4)).outcome, 'refused')
+  t.equal((await resolver.resolve(name, 4)).outcome, 'answered')
+  t.strictSame(resolver.servers, system)
+})
+
+t.test('of an answer with hundreds of addresses the first 256 are taken', async (t) => {
+  const addresses = Array.from({ length: 600 }, (_, index) => `192.0.${index >> 8}.${index & 255}`)
+  const server = await startServer(t, () => ({ addresses }))
+  t.equal((await createFor(t, [server]).resolve(name, 4)).addresses.length, 256)
+})
+
 t.test('a name server may have an IPv6 address', async (t) => {
   const server = await startServer(t, () => ({ addresses: ['192.0.2.1'] }))
   const port = await startIpv6Forwarder(t, server.port)
