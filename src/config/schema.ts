@@ -106,7 +106,7 @@ const defaultMinTtl = '1s'
 
 const dnsSchema = section({
   servers: listOf(nameServer, { expected: 'a list of name servers', write: '[10.0.0.53]' }).optional().meta({
-    description: 'Name servers to ask, in this order; port 53 unless told. Absent: those of the system (`/etc/resolv.conf`).',
+    description: 'Name servers to ask; port 53 unless told. When one is silent or fails, the next is asked, and the one that answered last is asked first. Absent: those of the system (`/etc/resolv.conf`).',
   }),
   timeout: duration({ from: '1ms', to: '1m' }).prefault('2s').meta({ description: 'How long one name server may take to answer.' }),
   minTtl: duration({ from: '1ms', to: longestTtl }).prefault(defaultMinTtl).meta({ description: 'An answer is kept at least this long, whatever its own time to live.' }),

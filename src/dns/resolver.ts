@@ -50,8 +50,8 @@ const maxAddresses = 256
 /**
  * A resolver on c-ares (`node:dns`), which changes to TCP when an answer is cut. The server that answered last is asked
  * first. When a server is silent, is not there, or has failed itself (SERVFAIL, REFUSED), the next one is asked; those
- * that were silent are asked once more. That a name does not exist, or has no address, is an answer. When all servers of
- * the system have failed, it is seen whether the system has others by now.
+ * that were silent are asked once more. That a name does not exist, or has no address, is an answer. When all servers
+ * of the system have failed, it is seen whether the system has others by now.
  */
 export function createResolver (options: ResolverOptions): Resolver {
   const { servers, timeoutMs, listSystemServers = readSystemServers } = options
