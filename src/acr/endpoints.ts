@@ -46,8 +46,8 @@ export function listEndpoints (registry: Registry): readonly Endpoint[] {
     endpoints.push({ class: 'data', host: dataHost(label, region, cloud), wildcard: false, region, from: 'regions' })
   }
   for (const region of registry.regionalEndpoints ? registry.regions : []) {
-    const regionalHost = knownName(`${label}.${region}.geo.${cloud.registrySuffix}`)
-    endpoints.push({ class: 'regional', host: regionalHost, wildcard: false, region, from: 'regionalEndpoints' })
+    const from = 'regionalEndpoints'
+    endpoints.push({ class: 'regional', host: regionalHost(label, region, cloud), wildcard: false, region, from })
   }
   return [...endpoints, ...listStorage(registry.storage, cloud)]
 }
@@ -55,6 +55,11 @@ export function listEndpoints (registry: Registry): readonly Endpoint[] {
 /** The dedicated data endpoint of a registry in a region. */
 export function dataHost (label: string, region: string, cloud: Cloud): HostName {
   return knownName(`${label}.${region}.data.${cloud.registrySuffix}`)
+}
+
+/** The regional endpoint of a registry: all of it, in one region. */
+export function regionalHost (label: string, region: string, cloud: Cloud): HostName {
+  return knownName(`${label}.${region}.geo.${cloud.registrySuffix}`)
 }
 
 /** The endpoint as a person writes it: `contoso.azurecr.io`, `*.blob.core.windows.net`. */

@@ -2,8 +2,11 @@ import { X509Certificate } from 'node:crypto'
 import type { Configuration } from '../config/configuration.ts'
 import { describeConfiguration } from '../config/effective.ts'
 import { type LoadResult, loadConfiguration } from '../config/load.ts'
+import { listDrift } from '../config/endpoint-drift.ts'
+import { readEndpointLists } from '../config/endpoint-list.ts'
 import { escapeControls } from '../config/problem.ts'
 import { createConfiguredPolicy } from '../gateway.ts'
+import { readTextFile } from '../host/text-file.ts'
 import { formatSocketAddress } from '../net/address.ts'
 import { UsageError, parseArguments } from './args.ts'
 import { type Command, type Terminal, exitCode } from './command.ts'
@@ -13,15 +16,17 @@ import {
 
 const help = `\
 Usage: acr-egress check [--config FILE] [--registry LOGIN_SERVER]... [--region REGION]...
-                        [--listen ADDR:PORT] [--admin ADDR:PORT] [--json]
+                        [--listen ADDR:PORT] [--admin ADDR:PORT] [--endpoints FILE] [--json]
 
 Reads the configuration as serve would, with the certificate and key that it names, and prints the effective
 allowlist: every host that is let through, and the key that lets it through. Starts nothing and asks nobody.
 
 ${configurationFlagsHelp}
-  --json                   one JSON document: ok, problems, warnings, allowlist, configuration
+  --endpoints FILE         what az acr show-endpoints prints: says where the configuration differs from it
+  --json                   one JSON document: ok, problems, warnings, drift, allowlist, configuration
 
-Exit code: 0 when the configuration is good, with or without warnings; 2 when it is not; 4 when standard output cannot
+Exit code: 0 when the configuration is good, with or without warnings; 1 when it differs from --endpoints; 2 when it is
+not good; 4 when standard output cannot
 be written. Problems and warnings go to standard error, one a line: FILE:LINE:COLUMN: key: what is wrong; what to write.
 
 Examples:
@@ -35,16 +40,40 @@ export const checkCommand: Command = {
   help,
 
   async run (argv, terminal) {
-    const given = parseArguments(argv, { ...configurationFlags, json: { type: 'boolean' } })
+    const ownFlags = { endpoints: { type: 'string' }, json: { type: 'boolean' } } as const
+    const given = parseArguments(argv, { ...configurationFlags, ...ownFlags })
     const [word] = given.words
     if (word !== undefined) throw new UsageError(`${word}: check takes no words; write --config ${word} for a file`)
     const result = await loadConfiguration(readLoadOptions(given))
+    const drift = await readDrift(given.value('endpoints'), result)
     if (result.ok) printWarnings(terminal, result.warnings)
     else printProblems(terminal, result.problems)
-    if (given.has('json')) printDocument(terminal, result)
+    if (!drift.ok) {
+      terminal.stderr.write(`${drift.problem}\n`)
+      return exitCode.usage
+    }
+    for (const message of drift.messages) terminal.stderr.write(`drift: ${message}\n`)
+    if (given.has('json')) printDocument(terminal, result, drift.messages)
     else if (result.ok) printSummary(terminal, result.configuration, result.source)
-    return result.ok ? exitCode.ok : exitCode.usage
+    if (!result.ok) return exitCode.usage
+    return drift.messages.length > 0 ? exitCode.denied : exitCode.ok
   },
+}
+
+type Drift =
+  | { readonly ok: true, readonly messages: readonly string[] }
+  | { readonly ok: false, readonly problem: string }
+
+/** A list of endpoints has a few kilobytes. */
+const maxEndpointBytes = 1024 * 1024
+
+async function readDrift (file: string | undefined, result: LoadResult): Promise<Drift> {
+  if (file === undefined) return { ok: true, messages: [] }
+  const content = await readTextFile(file, maxEndpointBytes)
+  if (!content.ok) return { ok: false, problem: `${escapeControls(file)} ${content.message}` }
+  const read = readEndpointLists(content.text)
+  if (!read.ok) return { ok: false, problem: `${escapeControls(file)}: ${read.problem}` }
+  return { ok: true, messages: result.ok ? listDrift(result.configuration.registries, read.lists) : [] }
 }
 
 /** One rule as it is printed. */
@@ -69,11 +98,12 @@ function listAllowed (configuration: Configuration): AllowlistEntry[] {
   }))
 }
 
-function printDocument ({ stdout }: Terminal, result: LoadResult): void {
+function printDocument ({ stdout }: Terminal, result: LoadResult, drift: readonly string[]): void {
   const document = {
     ok: result.ok,
     problems: result.ok ? [] : result.problems,
     warnings: result.ok ? result.warnings : [],
+    drift,
     allowlist: result.ok ? listAllowed(result.configuration) : [],
     configuration: result.ok ? describeConfiguration(result.configuration) : null,
   }

@@ -26,6 +26,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./explain.ts')).explainCommand,
   },
   {
+    name: 'import',
+    summary: 'turn the output of az acr show-endpoints into a configuration',
+    load: async () => (await import('./import.ts')).importCommand,
+  },
+  {
     name: 'certs',
     summary: 'make a CA and a server certificate for the TLS listener',
     load: async () => (await import('./certs.ts')).certsCommand,

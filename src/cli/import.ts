@@ -1,0 +1,91 @@
+import { text as readAll } from 'node:stream/consumers'
+import { type EndpointList, readEndpointLists } from '../config/endpoint-list.ts'
+import { escapeControls } from '../config/problem.ts'
+import { createRegistryBlock, mergeRegistries } from '../config/registry-block.ts'
+import { replaceFile } from '../host/replace-file.ts'
+import { readTextFile } from '../host/text-file.ts'
+import { UsageError, parseArguments } from './args.ts'
+import { type Command, type ExitCode, type Terminal, exitCode } from './command.ts'
+
+const help = `\
+Usage: acr-egress import [FILE|-] [--into CONFIG]
+
+Turns what az acr show-endpoints prints into the registries: of a configuration. Reads FILE, or standard input; several
+outputs may follow each other. Prints YAML, or puts the registries into a configuration file and keeps what else is in
+it, comments too.
+
+Flags:
+  --into CONFIG   the configuration file to put them into; it is replaced whole, and made if it is not there
+
+Exit code: 0 when it is done; 2 when the input is not what az prints, or a file cannot be read or written.
+
+Examples:
+  az acr show-endpoints --name contoso | acr-egress import
+  acr-egress import endpoints.json --into /etc/acr-egress/config.yaml && acr-egress check
+  acr-egress check --endpoints endpoints.json      what has changed since
+`
+
+/** A page of output has a few kilobytes. */
+const maxBytes = 1024 * 1024
+
+/** `acr-egress import`: from Azure's own list of endpoints to a configuration. */
+export const importCommand: Command = {
+  help,
+
+  async run (argv, terminal) {
+    const given = parseArguments(argv, { into: { type: 'string' } })
+    const [file = '-', ...more] = given.words
+    if (more.length > 0) throw new UsageError(`import takes one file; write the outputs of ${file} and ${more.join(', ')} into one`)
+    const input = file === '-' ? await readInput(terminal) : await readTextFile(file, maxBytes)
+    if (!input.ok) return fail(terminal, file, input.message)
+    const read = readEndpointLists(input.text)
+    if (!read.ok) return fail(terminal, file === '-' ? 'standard input' : file, read.problem)
+    warnOfStorage(terminal, read.lists)
+    const into = given.value('into')
+    if (into !== undefined) return await putInto(into, read.lists, terminal)
+    terminal.stdout.write(createRegistryBlock(read.lists))
+    return exitCode.ok
+  },
+}
+
+type Input = { readonly ok: true, readonly text: string } | { readonly ok: false, readonly message: string }
+
+async function readInput ({ stderr }: Terminal): Promise<Input> {
+  if (process.stdin.isTTY) stderr.write('Paste the output of az acr show-endpoints, then press Ctrl-D.\n')
+  const text = await readAll(process.stdin)
+  return text.length > maxBytes ? { ok: false, message: 'is too long; give it the output of az alone' } : { ok: true, text }
+}
+
+async function putInto (file: string, lists: readonly EndpointList[], terminal: Terminal): Promise<ExitCode> {
+  const existing = await readTextFile(file, maxBytes)
+  if (!existing.ok && !existing.isAbsent) return fail(terminal, file, existing.message)
+  const merged = mergeRegistries(existing.ok ? existing.text : '', lists)
+  if (!merged.ok) return fail(terminal, file, merged.problem)
+  const hosts = [...new Set(lists.map(({ loginServer }) => loginServer.host))].join(', ')
+  if (existing.ok && existing.text === merged.text) {
+    terminal.stdout.write(`${escapeControls(file)} has ${hosts} as it is already; nothing was written.\n`)
+    return exitCode.ok
+  }
+  try {
+    await replaceFile(file, merged.text)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    return fail(terminal, file, `cannot be written (${String(error.code)}); see that its folder is there and yours to write`)
+  }
+  terminal.stdout.write(`${escapeControls(file)} has ${hosts} now. See what it lets through: acr-egress check --config ${escapeControls(file)}\n`)
+  return exitCode.ok
+}
+
+/** To leave it closed would make a configuration with which no layer can be pulled. */
+function warnOfStorage ({ stderr }: Terminal, lists: readonly EndpointList[]): void {
+  for (const { usesStorage, loginServer: { host, label, cloud } } of lists) {
+    if (!usesStorage) continue
+    stderr.write(`warning: ${host} has no dedicated data endpoints, so storage: any opens *.${cloud.blobSuffix}, the blobs of every ` +
+      `Azure customer; turn them on (az acr update --name ${label.replace(/-.*$/, '')} --data-endpoint-enabled) and import again\n`)
+  }
+}
+
+function fail ({ stderr }: Terminal, what: string, message: string): ExitCode {
+  stderr.write(`acr-egress import: ${escapeControls(what)}: ${message}\n`)
+  return exitCode.usage
+}
