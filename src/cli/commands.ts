@@ -31,6 +31,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./import.ts')).importCommand,
   },
   {
+    name: 'tags',
+    summary: 'show, compare and fetch Microsoft\'s service tags',
+    load: async () => (await import('./tags.ts')).tagsCommand,
+  },
+  {
     name: 'certs',
     summary: 'make a CA and a server certificate for the TLS listener',
     load: async () => (await import('./certs.ts')).certsCommand,

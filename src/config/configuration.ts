@@ -40,6 +40,8 @@ export interface Configuration {
     readonly mode: typeof tagModes[number]
     readonly scope: TagScope
     readonly maxAgeMs: number
+    /** The path of the file of service tags, absolute. */
+    readonly serviceTagsFile?: string
     /** The file as it was when the configuration was read; absent: no tags are looked at. */
     readonly tagFile?: TagFile
   }
@@ -59,11 +61,13 @@ export interface TlsFiles {
 /** What was in the files that the settings name, where they name any. */
 export interface NamedFiles {
   readonly tls: TlsFiles | undefined
+  readonly serviceTagsFile: string | undefined
   readonly tagFile: TagFile | undefined
 }
 
 /** Puts the value together. */
-export function createConfiguration (checked: CheckedSettings, { tls, tagFile }: NamedFiles): Configuration {
+export function createConfiguration (checked: CheckedSettings, files: NamedFiles): Configuration {
+  const { tls, serviceTagsFile, tagFile } = files
   const { listen, clients, tunnel, relay, dns, addresses, admin, log, shutdown } = checked
   return freezeDeep({
     registries: createRegistries(checked.registries),
@@ -95,6 +99,7 @@ export function createConfiguration (checked: CheckedSettings, { tls, tagFile }:
       mode: addresses.mode,
       scope: addresses.scope,
       maxAgeMs: addresses.maxAge,
+      ...serviceTagsFile === undefined ? {} : { serviceTagsFile },
       ...tagFile === undefined ? {} : { tagFile },
     },
     admin: { address: admin.address, port: admin.port, names: admin.names ?? [] },

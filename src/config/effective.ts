@@ -43,7 +43,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
     },
     addresses: {
       mode: addresses.mode,
-      ...addresses.tagFile === undefined ? {} : { serviceTagsFile: addresses.tagFile.file },
+      ...addresses.serviceTagsFile === undefined ? {} : { serviceTagsFile: addresses.serviceTagsFile },
       scope: addresses.scope,
       maxAge: formatDuration(addresses.maxAgeMs),
     },

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { readTextFile } from '../host/text-file.ts'
-import { type CheckResult, checkSettings } from './check.ts'
+import { checkSettings } from './check.ts'
 import { listDuplicateRegistries, listWarnings } from './comparisons.ts'
 import { type Configuration, createConfiguration, createRegistries } from './configuration.ts'
 import { parseSettings } from './document.ts'
@@ -8,7 +8,7 @@ import { type ConfigurationFlags, overrideSettings, readFlags } from './flags.ts
 import { type Finding, type Problem, escapeControls, formatPath, formatProblem } from './problem.ts'
 import { type CheckedSettings, addressesSchema, tlsSchema } from './schema.ts'
 import { type Settings, isMapping, unreadSettings } from './settings.ts'
-import { type LoadedTagFile, type TagFileOptions, type TagUse, loadTagFile } from './tag-file.ts'
+import { type TagUse, loadTagFile } from './tag-file.ts'
 import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
 
 /** Where the configuration is looked for when nobody says. */
@@ -19,8 +19,10 @@ export interface LoadOptions extends ConfigurationFlags {
   readonly file?: string
   /** In place of /etc/acr-egress/config.yaml. */
   readonly defaultFile?: string
-  /** Milliseconds of the wall clock, for the dates of certificates. */
+  /** Milliseconds of the wall clock, for the dates of certificates and service tags. */
   readonly now?: () => number
+  /** Leaves the file of service tags unread: for whoever is about to fetch it. */
+  readonly skipTagFile?: boolean
 }
 
 export type LoadResult =
@@ -51,7 +53,12 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   const result = checkSettings(settings.value)
   const now = options.now ?? Date.now
   const tls = await loadTls(settings, file.folder, now)
-  const tags = await loadTags(settings, result, { folder: file.folder, now })
+  const serviceTagsFile = readTagPath(settings, file.folder)
+  const tags = await loadTagFile({
+    file: options.skipTagFile === true ? undefined : serviceTagsFile,
+    use: result.ok ? readTagUse(result.checked) : undefined,
+    now,
+  })
   const findings = [
     ...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems, ...tags.problems,
   ]
@@ -60,7 +67,7 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   const warnings = [...listWarnings(result.checked, settings), ...tls.warnings, ...tags.warnings]
   return {
     ok: true,
-    configuration: createConfiguration(result.checked, { tls: tls.files, tagFile: tags.tagFile }),
+    configuration: createConfiguration(result.checked, { tls: tls.files, serviceTagsFile, tagFile: tags.tagFile }),
     warnings: sortByPlace(nameOrigins(warnings, settings)),
     source: file.source,
   }
@@ -111,16 +118,11 @@ async function loadTls ({ value }: Settings, folder: string, now: () => number):
   })
 }
 
-/** Likewise, as far as it can be without knowing the registries. */
-async function loadTags (
-  { value }: Settings, result: CheckResult, where: Pick<TagFileOptions, 'folder' | 'now'>,
-): Promise<LoadedTagFile> {
+/** The path of the file of service tags, when it is named as it should be. */
+function readTagPath ({ value }: Settings, folder: string): string | undefined {
   const addresses = isMapping(value) && isMapping(value.addresses) ? value.addresses : {}
-  return await loadTagFile({
-    ...where,
-    named: addressesSchema.shape.serviceTagsFile.safeParse(addresses.serviceTagsFile).data,
-    use: result.ok ? readTagUse(result.checked) : undefined,
-  })
+  const named = addressesSchema.shape.serviceTagsFile.safeParse(addresses.serviceTagsFile).data
+  return named === undefined ? undefined : resolve(folder, named)
 }
 
 function readTagUse ({ registries, addresses }: CheckedSettings): TagUse {

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { listServices, listTagNeed } from '../acr/address-tags.ts'
 import type { Registry } from '../acr/endpoints.ts'
 import { listUnregionalBlocks } from '../acr/service-tags.ts'
@@ -8,10 +7,8 @@ import { formatDuration } from './duration.ts'
 import { type Finding, escapeControls } from './problem.ts'
 
 export interface TagFileOptions {
-  /** Absent when it is not named, or not as it should be. */
-  readonly named: string | undefined
-  /** Where a relative path begins. */
-  readonly folder: string
+  /** Its absolute path; absent when it is not named, or not as it should be. */
+  readonly file: string | undefined
   /** What it is needed for; absent when other settings are bad, so that this is not known. */
   readonly use: TagUse | undefined
   /** Milliseconds of the wall clock, for the file's age. */
@@ -34,9 +31,8 @@ const filePath = ['addresses', 'serviceTagsFile'] as const
 const nothing: LoadedTagFile = { problems: [], warnings: [] }
 
 /** Reads the file of service tags, and sees that it serves for what it is needed for. Never rejects. */
-export async function loadTagFile ({ named, folder, use, now }: TagFileOptions): Promise<LoadedTagFile> {
-  if (named === undefined || use?.mode === 'off') return nothing
-  const file = resolve(folder, named)
+export async function loadTagFile ({ file, use, now }: TagFileOptions): Promise<LoadedTagFile> {
+  if (file === undefined || use?.mode === 'off') return nothing
   const misuses = use === undefined ? [] : listMisuses(use)
   const reading = use === undefined || misuses.length > 0
     ? await readAnyTagFile(file, () => false)

@@ -31,7 +31,7 @@ const rules: Readonly<Record<string, Rule>> = {
   dns: { rooms: ['net'], packages: ['lru-cache'], node: 'no files' },
   tls: { rooms: ['net'], packages: ['node-forge'], node: 'no files' },
   host: { rooms: [] },
-  tags: { rooms: ['net', 'acr', 'host'] },
+  tags: { rooms: ['net', 'acr', 'host'], packages: ['undici'] },
   relay: { rooms: ['net', 'host'], node: 'no files' },
   telemetry: { rooms: ['net', 'refusal'], packages: ['pino', 'prom-client'], node: 'no files' },
   proxy: {
