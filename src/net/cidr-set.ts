@@ -1,5 +1,5 @@
 import type { Address } from './address.ts'
-import { type Cidr, compareWords, wordsBehind } from './cidr.ts'
+import { type Cidr, compareWords, lastWords, wordsBehind } from './cidr.ts'
 
 /** An immutable set of address blocks that says which of them holds an address. */
 export interface CidrSet {
@@ -28,6 +28,19 @@ export function createCidrSet (given: Iterable<Cidr>): CidrSet {
       ? owners4[countUpTo4(starts4, words[0] ?? 0) - 1]
       : owners6[countUpTo6(starts6, words) - 1],
   }
+}
+
+/** Whether every address of the block lies in the set, if need be in several of its blocks. */
+export function coversBlock ({ find }: CidrSet, block: Cidr): boolean {
+  const { family } = block.first
+  const last = lastWords(block)
+  let words: readonly number[] | undefined = block.first.words
+  while (words !== undefined && compareWords(words, last) <= 0) {
+    const holder = find({ family, words })
+    if (holder === undefined) return false
+    words = wordsBehind(holder)
+  }
+  return true
 }
 
 /** Addresses from `words` up to the next range: all in one narrowest block, or in none. */

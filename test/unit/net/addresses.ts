@@ -36,6 +36,12 @@ export function addressOf (family: 4 | 6, bits: bigint): Address {
   return readAddress(parts.join(family === 4 ? '.' : ':'))
 }
 
+/** These bits as `Address.words`. */
+export function wordsOf (family: 4 | 6, bits: bigint): readonly number[] {
+  if (family === 4) return [Number(bits)]
+  return [96n, 64n, 32n, 0n].map((shift) => Number((bits >> shift) & 0xffff_ffffn))
+}
+
 /** Whether the leading bits agree; the plain way. */
 export function holds (block: Cidr, address: Address): boolean {
   const hostBits = BigInt(bitLength(block.first.family) - block.prefixLength)
