@@ -1,5 +1,5 @@
 import { type Cidr, parseCidr } from '../net/cidr.ts'
-import { type CidrSet, createCidrSet, emptyCidrSet } from '../net/cidr-set.ts'
+import { type CidrSet, coversBlock, createCidrSet, emptyCidrSet } from '../net/cidr-set.ts'
 
 /** The addresses of one Azure service, everywhere or in one region. */
 export interface ServiceTag {
@@ -36,7 +36,7 @@ export function parseServiceTags (text: string, isWanted: (name: string) => bool
   const document = parseJson(text)
   if (document === undefined) return spoilt('is not JSON, or only a part of it')
   const values: unknown = isRecord(document) ? document.values : undefined
-  if (!isRecord(document) || typeof document.cloud !== 'string' || !Array.isArray(values)) {
+  if (!isRecord(document) || !isWord(document.cloud) || !Array.isArray(values)) {
     return spoilt('is JSON, but has no cloud and values as a file of service tags has')
   }
   const tags = new Map<string, ServiceTag>()
@@ -60,13 +60,17 @@ export function parseServiceTags (text: string, isWanted: (name: string) => bool
   }
 }
 
+/** The longest prefix has 43 characters. */
+const maxQuoted = 60
+
 /** The tag, or what is wrong with it. */
 function readTag (name: string, properties: unknown): ServiceTag | string {
   if (!isRecord(properties) || !Array.isArray(properties.addressPrefixes)) return `has no prefixes for the tag ${name}`
   const blocks: Cidr[] = []
   for (const prefix of properties.addressPrefixes as readonly unknown[]) {
-    const block = typeof prefix === 'string' ? parseCidr(prefix) : undefined
-    if (block === undefined) return `has ${JSON.stringify(prefix).slice(0, 60)} in the tag ${name}, which is no prefix`
+    if (typeof prefix !== 'string') return `has a prefix in the tag ${name} that is no text`
+    const block = parseCidr(prefix)
+    if (block === undefined) return `has ${JSON.stringify(prefix.slice(0, maxQuoted))} in the tag ${name}, which is no prefix`
     blocks.push(block)
   }
   return {
@@ -94,6 +98,11 @@ function isRecord (value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
+/** What may stand in a message as it is. */
+function isWord (value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9]{1,40}$/.test(value)
+}
+
 function readCount (value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0
 }
@@ -102,13 +111,11 @@ function spoilt (problem: string): ParsedServiceTags {
   return { ok: false, problem }
 }
 
-/** The prefixes of a service that no tag of a region has anything of; the tags of all its regions must be held. */
+/** The prefixes of a service that lie in no region, or only in part; the tags of all its regions must be held. */
 export function listUnregionalBlocks ({ find, tags }: ServiceTags, service: string): readonly Cidr[] {
   const everywhere = find(service)?.blocks ?? emptyCidrSet
   const regional = createCidrSet(tags
     .filter(({ name, region }) => region !== '' && name.toLowerCase().startsWith(`${service.toLowerCase()}.`))
     .flatMap(({ blocks }) => blocks.blocks))
-  // The prefixes of a region may be narrower than those of the service, or wider.
-  const touched = new Set(regional.blocks.map(({ first }) => everywhere.find(first)))
-  return everywhere.blocks.filter((block) => !touched.has(block) && regional.find(block.first) === undefined)
+  return everywhere.blocks.filter((block) => !coversBlock(regional, block))
 }

@@ -1,5 +1,5 @@
-import { type Cidr, lastWords } from '../net/cidr.ts'
-import { emptyCidrSet } from '../net/cidr-set.ts'
+import type { Cidr } from '../net/cidr.ts'
+import { coversBlock, emptyCidrSet } from '../net/cidr-set.ts'
 import type { ServiceTag, ServiceTags } from './service-tags.ts'
 
 /** What a tag has more, and less, than it had. */
@@ -50,14 +50,13 @@ const mostLost = 1 / 4
 
 /**
  * Why a new file must not take the place of one that serves: more than a quarter of the prefixes of a tag in use are
- * gone, so that it is more likely to be damaged than news. A prefix is not gone when a wider one holds it.
+ * gone, so that it is more likely to be damaged than news. A prefix is not gone when others hold all of it.
  */
 export function findTagLoss ({ names }: TagNeed, before: ServiceTags, after: ServiceTags): string | undefined {
   for (const name of names) {
     const old = blocksOf(before.find(name))
     const young = after.find(name)?.blocks ?? emptyCidrSet
-    const lost = old.filter((block) => young.find(block.first) === undefined ||
-      young.find({ family: block.first.family, words: lastWords(block) }) === undefined)
+    const lost = old.filter((block) => !coversBlock(young, block))
     if (lost.length > old.length * mostLost) return `takes away ${lost.length} of the ${old.length} prefixes of ${name}`
   }
   return undefined

@@ -78,7 +78,7 @@ async function listScopeWarnings (file: string, { registries, scope }: TagUse): 
     if (blocks.length === 0) return []
     return [{
       path: ['addresses', 'scope'],
-      message: `${blocks.length} prefixes of ${service} lie in no region, and an endpoint there will be refused; ` +
+      message: `${blocks.length} prefixes of ${service} lie in no region, or not wholly, and an endpoint there may be refused; ` +
         `write global, or keep in mind ${blocks.map(({ text }) => text).join(', ')}`,
     }]
   })
