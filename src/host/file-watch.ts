@@ -4,6 +4,7 @@ import { readStamp } from './text-file.ts'
 export interface FileWatch {
   /** Looks now; resolves when what there was to do has been done. */
   look (): Promise<void>
+  /** From now on nothing is told. */
   close (): void
 }
 
@@ -29,12 +30,13 @@ export function watchFile ({ file, stamp: known, intervalMs, onChange }: FileWat
   let told = known
   let last = known
   let looking: Promise<void> | undefined
+  let isClosed = false
 
   async function lookOnce (): Promise<void> {
     const stamp = await readStamp(file)
     const isStill = stamp === last
     last = stamp
-    if (!isStill || stamp === told) return
+    if (!isStill || stamp === told || isClosed) return
     told = stamp
     await onChange(stamp)
   }
@@ -47,5 +49,11 @@ export function watchFile ({ file, stamp: known, intervalMs, onChange }: FileWat
 
   const timer = setInterval(() => { void look() }, intervalMs)
   timer.unref()
-  return { look, close: () => clearInterval(timer) }
+  return {
+    look,
+    close () {
+      isClosed = true
+      clearInterval(timer)
+    },
+  }
 }

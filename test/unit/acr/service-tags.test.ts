@@ -18,7 +18,7 @@ function findProblem (text: string): string | undefined {
 
 /** Each tag of a text with its region and prefixes. */
 function listTags (text: string): unknown {
-  return readTags(text).tags.map(({ name, region, blocks }) => [name, region, ...blocks.blocks.map((block) => block.text)])
+  return readTags(text).tags.map(({ name, region, blocks }) => [name, region, ...blocks.blocks.map((one) => one.text)])
 }
 
 t.test('a file says its cloud, its change number, and the prefixes of the tags that are wanted', async (t) => {
