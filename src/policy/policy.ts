@@ -166,7 +166,8 @@ const tagsNamed = 2
 
 function refuseOutsideTags ({ tags: { names } }: Rule, address: Address): Refusal {
   const named = names.slice(0, tagsNamed).join(' and ')
-  const more = names.length > tagsNamed ? ` and ${names.length - tagsNamed} more tags` : ''
+  const others = names.length - tagsNamed
+  const more = others > 0 ? ` and ${others} more ${others === 1 ? 'tag' : 'tags'}` : ''
   return refuse('address_outside_service_tags',
     `the name resolves to ${address.text}, which is outside ${named}${more}`,
     'If the gateway\'s file of service tags is old, fetch a new one (acr-egress tags refresh); ' +

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { type ExplainLookup, explainTarget } from '../../../src/policy/explain.ts'
 import { refuse } from '../../../src/refusal/reasons.ts'
+import { tagsOf } from '../../support/service-tags.ts'
 import { policyOver, readAddress } from './sources.ts'
 
 const policy = policyOver([{ loginServer: 'contoso.azurecr.io', regions: ['eastus'], privateEndpoints: ['10.1.2.0/24'] }])
@@ -43,6 +44,47 @@ t.test('a target whose every address is prohibited is denied, on the ground of t
   t.equal(explanation.refusal?.reason, 'address_prohibited')
   t.match(explanation.refusal?.detail, /169\.254\.169\.254/)
   t.same(explanation.addresses?.map(({ allow }) => allow), [false, false])
+})
+
+t.test('an address is explained by its service tag and prefix, or by the tags that it is outside of', async (t) => {
+  const serviceTags = tagsOf({
+    AzureContainerRegistry: ['20.62.128.0/24', '2603:1030:408::/48'], Storage: ['20.60.0.0/16'],
+  })
+  const registries = [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'], privateEndpoints: ['10.1.2.0/24'] }]
+  const lookup = lookupOf('20.62.128.4', '20.60.1.2', '2603:1030:408::1', '20.1.2.3', '10.1.2.3')
+  const host = 'contoso.eastus.data.azurecr.io'
+  const outside = 'the name resolves to 20.1.2.3, which is outside AzureContainerRegistry and Storage'
+  const table = [
+    ['enforce', false, outside],
+    ['report', true, `service tags are only reported on, but ${outside}`],
+    ['off', true, 'public address'],
+  ] as const
+  for (const [tagMode, allow, ground] of table) {
+    const { addresses } = await explainTarget(policyOver(registries, [], { serviceTags, tagMode }), host, lookup)
+    if (tagMode !== 'off') {
+      t.same(addresses?.slice(0, 3), [
+        { address: '20.62.128.4', allow: true, ground: 'in AzureContainerRegistry 20.62.128.0/24' },
+        { address: '20.60.1.2', allow: true, ground: 'in Storage 20.60.0.0/16' },
+        { address: '2603:1030:408::1', allow: true, ground: 'in AzureContainerRegistry 2603:1030:408::/48' },
+      ])
+    }
+    t.same(addresses?.slice(3), [
+      { address: '20.1.2.3', allow, ground },
+      { address: '10.1.2.3', allow: true, ground: 'in privateEndpoints 10.1.2.0/24' },
+    ], tagMode)
+  }
+})
+
+t.test('a target all of whose addresses are outside its tags is denied for that', async (t) => {
+  const policy = policyOver([{ loginServer: 'contoso.azurecr.io' }], [], {
+    serviceTags: tagsOf({ AzureContainerRegistry: ['20.62.128.0/24'] }),
+  })
+  t.match(await explainTarget(policy, 'contoso.azurecr.io', lookupOf('20.1.2.3', '20.1.2.4')), {
+    allow: false,
+    rule: { pattern: 'contoso.azurecr.io' },
+    refusal: { reason: 'address_outside_service_tags', detail: /20\.1\.2\.3/, hint: /acr-egress tags refresh/ },
+    addresses: [{ allow: false }, { allow: false }],
+  })
 })
 
 t.test('a refused target is explained without looking it up', async (t) => {

@@ -3,7 +3,7 @@ import { parseLoginServer } from '../../../src/acr/login-server.ts'
 import { type Address, parseAddress } from '../../../src/net/address.ts'
 import { type Cidr, parseCidr } from '../../../src/net/cidr.ts'
 import { type HostName, canonicalHostName } from '../../../src/net/host-name.ts'
-import { type Policy, createPolicy } from '../../../src/policy/policy.ts'
+import { type Policy, type PolicySources, createPolicy } from '../../../src/policy/policy.ts'
 import type { Rule } from '../../../src/policy/rule.ts'
 
 /** The keys of a registry as a person writes them; what is left out is as in the configuration. */
@@ -25,14 +25,18 @@ export function readRegistry ({ loginServer, privateEndpoints = [], ...keys }: W
   }
 }
 
-/** A policy over registries and further hosts, for clients from 10.0.0.0/8. */
-export function policyOver (registries: readonly WrittenRegistry[], extraHosts: readonly string[] = []): Policy {
+/** A policy over registries and further hosts, for clients from 10.0.0.0/8; without service tags unless told. */
+export function policyOver (
+  registries: readonly WrittenRegistry[], extraHosts: readonly string[] = [],
+  tags: Partial<Pick<PolicySources, 'tagMode' | 'tagScope' | 'serviceTags'>> = {},
+): Policy {
   return createPolicy({
     registries: registries.map(readRegistry),
     extraHosts: extraHosts.map(readHost),
     clients: [readCidr('10.0.0.0/8')],
     tagMode: 'enforce',
     tagScope: 'global',
+    ...tags,
   })
 }
 
