@@ -76,9 +76,10 @@ async function listScopeWarnings (file: string, { registries, scope }: TagUse): 
   return services.flatMap((service) => {
     const blocks = listUnregionalBlocks(reading.tagFile.serviceTags, service)
     if (blocks.length === 0) return []
+    const what = blocks.length === 1 ? `1 prefix of ${service} lies` : `${blocks.length} prefixes of ${service} lie`
     return [{
       path: ['addresses', 'scope'],
-      message: `${blocks.length} prefixes of ${service} lie in no region, or not wholly, and an endpoint there may be refused; ` +
+      message: `${what} in no region, or not wholly, and an endpoint there may be refused; ` +
         `write global, or keep in mind ${blocks.map(({ text }) => text).join(', ')}`,
     }]
   })
