@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 
 const asked = process.env['ACR_EGRESS_SERVICE_TAGS_DIR']
 const root = resolve(import.meta.dirname, '../..')
@@ -15,7 +15,7 @@ export const publishedFiles = {
 
 const absent = Object.values(publishedFiles).filter((file) => !existsSync(file))
 
-/** For `t.test(name, { skip: missingFiles }, …)`: what is missing, and what to do about it. */
+/** For `t.test(name, { skip: missingFiles }, …)`: a test whose files are missing is left out, and says what to do. */
 export const missingFiles: string | false = absent.length === 0
   ? false
-  : `needs ${absent.join(', ')}: get them from Microsoft, and set ACR_EGRESS_SERVICE_TAGS_DIR to their folder`
+  : `needs ${absent.map((file) => basename(file)).join(', ')} in ${folder}: put them there, or name their folder in ACR_EGRESS_SERVICE_TAGS_DIR`
