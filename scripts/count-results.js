@@ -1,5 +1,6 @@
 // Reads the TAP of a whole test run and prints `N passed, N failed` as its last line. Fails when a test failed, when
-// none ran, and when one was left out: in CI every real part that a test needs is installed.
+// none ran, and when one was left out: in CI every real part that a test needs is installed. Only Microsoft's published
+// files of service tags may be missing: they are not ours to keep here.
 import { readFileSync } from 'node:fs'
 
 const lines = readFileSync(process.argv[2], 'utf8').split('\n')
@@ -13,9 +14,10 @@ for (const [index, line] of lines.entries()) {
   else counts.failed++
 }
 
+const missing = leftOut.filter((line) => !line.includes('ACR_EGRESS_SERVICE_TAGS_DIR'))
 for (const line of leftOut) console.log(`left out: ${line}`)
 console.log(`${counts.passed} passed, ${counts.failed} failed`)
-if (counts.failed > 0 || counts.passed === 0 || leftOut.length > 0) process.exitCode = 1
+if (counts.failed > 0 || counts.passed === 0 || missing.length > 0) process.exitCode = 1
 
 /** The line that sums up a subtest stands right behind the subtest's own plan and comments, indented less. */
 function closesSubtest (line, index) {
