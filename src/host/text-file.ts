@@ -17,13 +17,16 @@ export type TextFile =
 /** The stamp of a file that is not there. */
 export const absentStamp = 'absent'
 
-/** Reads a file of UTF-8 text (a byte order mark is dropped) of at most `maxBytes`. A pipe will do. Never rejects. */
-export async function readTextFile (file: string, maxBytes: number): Promise<TextFile> {
+/**
+ * Reads a file of UTF-8 text (a byte order mark is dropped) of at most `maxBytes`. A pipe will do, unless nobody is there
+ * who would be missed while it waits for its writer. Never rejects.
+ */
+export async function readTextFile (file: string, maxBytes: number, { takesPipe = true } = {}): Promise<TextFile> {
   try {
     const stats = await stat(file)
     // Opening anything else could block, or never end.
     if (stats.isDirectory()) return unreadable('is a directory; name a file in it')
-    if (!stats.isFile() && !stats.isFIFO()) return unreadable('is not an ordinary file; name one')
+    if (!stats.isFile() && !(takesPipe && stats.isFIFO())) return unreadable('is not an ordinary file; name one')
     const handle = await open(file)
     try {
       return await readOpen(handle, maxBytes)

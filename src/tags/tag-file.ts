@@ -35,7 +35,7 @@ export async function readTagFile (file: string, need: TagNeed): Promise<TagFile
 
 /** Reads a file of service tags of any cloud, and keeps the tags that are wanted. Never rejects. */
 export async function readAnyTagFile (file: string, isWanted: (name: string) => boolean): Promise<TagFileReading> {
-  const content = await readTextFile(file, maxBytes)
+  const content = await readTextFile(file, maxBytes, { takesPipe: false })
   if (!content.ok) return content
   const parsed = parseServiceTags(content.text, isWanted)
   if (!parsed.ok) return unusable(`${parsed.problem}; ${advice}`)

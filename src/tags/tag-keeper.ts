@@ -43,6 +43,7 @@ export function createTagKeeper (options: TagKeeperOptions): TagKeeper {
   const { file } = options.tagFile
   let current = options.tagFile
   let problem: string | undefined
+  let isClosed = false
 
   async function readUpdate (): Promise<TagUpdate> {
     const reading = await readTagFile(file, need)
@@ -61,6 +62,7 @@ export function createTagKeeper (options: TagKeeperOptions): TagKeeper {
     intervalMs: options.intervalMs ?? defaultIntervalMs,
     async onChange () {
       const update = await readUpdate()
+      if (isClosed) return
       if (update.result === 'applied') current = update.tagFile
       problem = update.result === 'applied' ? undefined : update.problem
       onUpdate(update)
@@ -71,6 +73,9 @@ export function createTagKeeper (options: TagKeeperOptions): TagKeeper {
     get current () { return current },
     get problem () { return problem },
     look: watch.look,
-    close: watch.close,
+    close () {
+      isClosed = true
+      watch.close()
+    },
   }
 }

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { copyFile, open, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { readTagFile } from '../../../src/tags/tag-file.ts'
 import { type TagKeeper, type TagUpdate, createTagKeeper, tagUpdateResults } from '../../../src/tags/tag-keeper.ts'
@@ -65,6 +67,22 @@ async function seeRefusal (t: Test, kept: Kept, result: 'refused' | 'missing', p
   t.equal(kept.keeper.problem, undefined)
   t.ok(kept.listBlocks().includes('20.9.0.0/24'))
 }
+
+t.test('a pipe in the place of the file holds nothing up', async (t) => {
+  const kept = await keepText(t)
+  await rm(kept.file)
+  await promisify(execFile)('mkfifo', [kept.file])
+  await seeRefusal(t, kept, 'refused', /^is not an ordinary file; name one$/)
+})
+
+t.test('nothing is told after the end, also when the file was being read', async (t) => {
+  const kept = await keepText(t)
+  await writeFile(kept.file, second)
+  await kept.keeper.look()
+  const reading = kept.lookTwice()
+  kept.keeper.close()
+  t.same(await reading, [])
+})
 
 t.test('a new file is taken whole, with what has changed', async (t) => {
   const kept = await keepText(t)
