@@ -18,8 +18,8 @@ export type TextFile =
 export const absentStamp = 'absent'
 
 /**
- * Reads a file of UTF-8 text (a byte order mark is dropped) of at most `maxBytes`. A pipe will do, unless nobody is there
- * who would be missed while it waits for its writer. Never rejects.
+ * Reads a file of UTF-8 text (a byte order mark is dropped) of at most `maxBytes`. A pipe will do unless told, which
+ * waits for its writer. Never rejects.
  */
 export async function readTextFile (file: string, maxBytes: number, { takesPipe = true } = {}): Promise<TextFile> {
   try {
