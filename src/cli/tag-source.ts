@@ -39,11 +39,16 @@ export async function findTagSource (given: Arguments, terminal: Terminal): Prom
   const loaded = await loadConfiguration({ ...config === undefined ? {} : { file: config }, skipTagFile: true })
   if (!loaded.ok) {
     printProblems(terminal, loaded.problems)
+    terminal.stderr.write('acr-egress tags needs no configuration with --file FILE, and --cloud CLOUD if it is not Public\n')
     return undefined
   }
   const { registries, addresses: { serviceTagsFile, scope } } = loaded.configuration
   if (serviceTagsFile === undefined) {
     throw new UsageError('the configuration names no file of service tags; write addresses: {serviceTagsFile: FILE} there, or --file FILE')
+  }
+  const names = [...new Set(registries.map(({ loginServer }) => loginServer.cloud.tagsName))]
+  if (names.length > 1) {
+    throw new UsageError(`a file is for one cloud, and the registries are in ${names.join(' and ')}; write --file FILE and --cloud CLOUD`)
   }
   const need = listTagNeed(registries, scope)
   return { file: serviceTagsFile, cloud: clouds.find(({ tagsName }) => tagsName === need.cloud) ?? cloud, need }

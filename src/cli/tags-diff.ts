@@ -1,4 +1,5 @@
 import { type TagChange, listTagChanges } from '../acr/tag-change.ts'
+import { escapeControls } from '../config/problem.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'
 import { type ExitCode, type Terminal, exitCode } from './command.ts'
 import { readForPerson, usualTags } from './tag-source.ts'
@@ -17,7 +18,8 @@ export async function diffTags (argv: readonly string[], terminal: Terminal): Pr
   if (before === undefined || after === undefined) return exitCode.usage
   const files = [before.serviceTags, after.serviceTags] as const
   if (files[0].cloud !== files[1].cloud) {
-    terminal.stderr.write(`warning: the first file is for ${files[0].cloud}, the second for ${files[1].cloud}\n`)
+    const [first, second] = files.map(({ cloud }) => escapeControls(cloud))
+    terminal.stderr.write(`warning: the first file is for ${first}, the second for ${second}\n`)
   }
   const names = chooseTags(given, files.flatMap(({ tags }) => tags.map(({ name }) => name)))
   const unknown = names.filter((name) => files.every((file) => file.find(name) === undefined))
@@ -49,7 +51,7 @@ export function describeChanges (changes: readonly TagChange[]): unknown {
 export function renderChanges (changes: readonly TagChange[], names: readonly string[]): string {
   if (changes.length === 0) return `No difference in ${names.length > 5 ? `${names.length} tags` : names.join(', ')}.\n`
   return changes.map(({ tag, added, removed }) => [
-    `${tag}: ${added.length} added, ${removed.length} removed`,
+    `${escapeControls(tag)}: ${added.length} added, ${removed.length} removed`,
     ...added.map(({ text }) => `  + ${text}`),
     ...removed.map(({ text }) => `  - ${text}`),
     '',

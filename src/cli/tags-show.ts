@@ -1,4 +1,5 @@
 import type { ServiceTag, ServiceTags } from '../acr/service-tags.ts'
+import { escapeControls } from '../config/problem.ts'
 import { parseArguments, suggestion, UsageError } from './args.ts'
 import { type ExitCode, type Terminal, exitCode } from './command.ts'
 import { findTagSource, readForPerson, tagSourceFlags } from './tag-source.ts'
@@ -18,7 +19,7 @@ export async function showTags (argv: readonly string[], terminal: Terminal): Pr
   }
   const tag = serviceTags.find(name)
   if (tag === undefined) {
-    const near = suggestion(name, serviceTags.tags.map((one) => one.name), '')
+    const near = suggestion(name, serviceTags.tags.map((one) => escapeControls(one.name)), '')
     terminal.stderr.write(`${JSON.stringify(name)}: no such tag in this file${near}\nacr-egress tags show lists them\n`)
     return exitCode.denied
   }
@@ -44,13 +45,13 @@ function listPrefixes ({ blocks }: ServiceTag): readonly string[] {
 }
 
 function listTags ({ tags }: ServiceTags): string {
-  return tags.map((tag) => `${tag.name} ${tag.blocks.blocks.length}\n`).join('')
+  return tags.map((tag) => `${escapeControls(tag.name)} ${tag.blocks.blocks.length}\n`).join('')
 }
 
 function renderTag (tag: ServiceTag): string {
   const { region, changeNumber, ipv4, ipv6 } = summarise(tag)
   const where = region === '' ? 'all regions' : `region ${region}`
-  return `${tag.name}: ${where}, ${ipv4} IPv4 and ${ipv6} IPv6 prefixes, change ${changeNumber}\n${listPrefixes(tag).join('\n')}\n`
+  return `${escapeControls(tag.name)}: ${where}, ${ipv4} IPv4 and ${ipv6} IPv6 prefixes, change ${changeNumber}\n${listPrefixes(tag).join('\n')}\n`
 }
 
 function renderJson (value: unknown): string {

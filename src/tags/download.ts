@@ -1,14 +1,10 @@
 import { EnvHttpProxyAgent, type Response, fetch } from 'undici'
 import type { Cloud } from '../acr/clouds.ts'
-
-/** What was fetched, and from where. */
-export interface Download {
-  readonly url: string
-  readonly text: string
-}
+import { type Download, findLinks, findPage, listLastResorts } from './download-page.ts'
 
 /** How a download failed; a closed list. */
-export type DownloadFailure = 'unreachable' | 'status' | 'no_link' | 'too_long' | 'timeout' | 'insecure'
+export type DownloadFailure =
+  | 'unreachable' | 'untrusted' | 'timeout' | 'status' | 'no_link' | 'too_long' | 'insecure' | 'bad_proxy'
 
 /** The file could not be fetched. */
 export class DownloadError extends Error {
@@ -30,19 +26,18 @@ export interface DownloadOptions {
   readonly cloud: Cloud
   /** A mirror: the file itself, or a page that links to it. Absent: Microsoft's. */
   readonly from?: URL
-  /** Ends the download. */
-  readonly signal?: AbortSignal
   /** Bytes of the file so far, and in all where that is known. */
   readonly onProgress?: (done: number, total: number) => void
+  /** Milliseconds until an address has begun to answer, or been silent in the middle of its answer. */
+  readonly answerTimeoutMs?: number
+  /** Milliseconds for all of it. */
+  readonly timeoutMs?: number
 }
 
-// The largest so far has 4 MB.
-const maxBytes = 32 * 1024 * 1024
-const answerTimeoutMs = 30_000
-const timeoutMs = 300_000
+/** The longest that is taken, in bytes; the largest file so far has 4 MB. */
+export const maxDownloadBytes = 32 * 1024 * 1024
+
 const maxRedirects = 5
-// A page may hold several links, of which the newest does not always work.
-const maxLinks = 3
 
 /**
  * Fetches the newest file of service tags of a cloud: from Microsoft's page, or where that has none, from an address
@@ -50,88 +45,90 @@ const maxLinks = 3
  * `DownloadError`, of several failures with the first.
  */
 export async function downloadServiceTags (options: DownloadOptions): Promise<Download> {
-  const { cloud, from, onProgress } = options
-  const signals = [AbortSignal.timeout(timeoutMs), ...options.signal === undefined ? [] : [options.signal]]
-  const agent = new EnvHttpProxyAgent({
-    headersTimeout: answerTimeoutMs, bodyTimeout: answerTimeoutMs, connectTimeout: answerTimeoutMs,
-  })
-  const get = async (url: URL): Promise<Download> => {
-    return await getText(url, { agent, signal: AbortSignal.any(signals), onProgress: onProgress ?? (() => {}) })
+  const { cloud, from, onProgress = () => {}, answerTimeoutMs = 30_000, timeoutMs = 300_000 } = options
+  const start = from ?? findPage(cloud)
+  const agent = createAgent(start, answerTimeoutMs)
+  const getOptions = { agent, signal: AbortSignal.timeout(timeoutMs), answerTimeoutMs, onProgress }
+  const get = async (url: URL): Promise<Attempt> => {
+    try {
+      return { download: await getText(url, getOptions) }
+    } catch (error) {
+      if (error instanceof DownloadError) return { failure: error }
+      throw error
+    }
   }
   try {
-    const first = await get(from ?? findPage(cloud)).catch((error: unknown) => error)
-    if (isFile(first)) return first
-    return await getLinked(first, { cloud, from, get })
+    const first = await get(start)
+    return isFile(first) ? first.download : await getLinked(first, { cloud, from, get })
   } finally {
     await agent.destroy()
   }
 }
 
-/** Microsoft's page for a cloud's file. */
-export function findPage ({ tagsPageId }: Cloud): URL {
-  return new URL(`https://www.microsoft.com/en-us/download/details.aspx?id=${tagsPageId}`)
+/** HTTPS; for a mirror on the same machine HTTP will do. */
+export function isSecure (url: URL): boolean {
+  return url.protocol === 'https:' || isLoopbackHttp(url)
 }
 
-/** The links to a cloud's files in a page, the newest first: to Microsoft's download host, or on a mirror to itself. */
-export function findLinks (page: Download, { tagsName }: Cloud, host = 'download.microsoft.com'): readonly URL[] {
-  const form = new RegExp(`["'=]\\s*([^"'\\s<>=]*ServiceTags_${tagsName}_(\\d{8})\\.json)`, 'g')
-  const days = new Map<string, string>()
-  // In a script the slashes may be escaped.
-  for (const [, link = '', day = ''] of page.text.replaceAll('\\/', '/').matchAll(form)) {
-    if (!URL.canParse(link, page.url)) continue
-    const url = new URL(link, page.url)
-    if (url.host === host && url.protocol === new URL(page.url).protocol) days.set(url.href, day)
+function isLoopbackHttp ({ protocol, hostname }: URL): boolean {
+  return protocol === 'http:' && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
+}
+
+/** The variables are read here, and only here can they be wrong. */
+function createAgent (start: URL, timeoutMs: number): EnvHttpProxyAgent {
+  try {
+    return new EnvHttpProxyAgent({ connectTimeout: timeoutMs, bodyTimeout: timeoutMs })
+  } catch (error) {
+    throw new DownloadError('bad_proxy', start.href, '', error)
   }
-  return [...days].sort(([, a], [, b]) => b.localeCompare(a)).slice(0, maxLinks).map(([href]) => new URL(href))
+}
+
+/** What came of asking one address. */
+type Attempt = { readonly download: Download } | { readonly failure: DownloadError }
+
+function isFile (attempt: Attempt): attempt is { readonly download: Download } {
+  return 'download' in attempt && attempt.download.text.trimStart().startsWith('{')
 }
 
 interface Search {
   readonly cloud: Cloud
   readonly from: URL | undefined
-  readonly get: (url: URL) => Promise<Download>
+  readonly get: (url: URL) => Promise<Attempt>
 }
 
 /** The first file that a page leads to; `page` is it, or why there is none. */
-async function getLinked (page: unknown, { cloud, from, get }: Search): Promise<Download> {
-  const links = isDownload(page) ? findLinks(page, cloud, from?.host) : []
-  let failure: unknown = isDownload(page) ? new DownloadError('no_link', page.url) : page
+async function getLinked (page: Attempt, { cloud, from, get }: Search): Promise<Download> {
+  const links = 'download' in page ? findLinks(page.download, cloud, from) : []
+  const failures: DownloadError[] = links.length === 0 ? [failureOf(page)] : []
   for (const url of [...links, ...from === undefined ? listLastResorts(cloud) : []]) {
-    const file = await get(url).catch((error: unknown) => error)
-    if (isFile(file)) return file
-    if (links.includes(url)) failure = isDownload(file) ? new DownloadError('no_link', file.url) : file
+    const attempt = await get(url)
+    if (isFile(attempt)) return attempt.download
+    failures.push(failureOf(attempt))
   }
-  throw failure
+  throw failures[0] ?? failureOf(page)
 }
 
-/** In use by others for years, and in none of Microsoft's documents. */
-function listLastResorts ({ tagsName }: Cloud): readonly URL[] {
-  const folder = 'https://download.microsoft.com/download/7/1/D/71D86715-5596-4529-9B13-DA13A5DE5B63'
-  return tagsName === 'Public' ? [new URL(`${folder}/ServiceTags_Public_Latest.json`)] : []
-}
-
-function isDownload (value: unknown): value is Download {
-  return !(value instanceof Error)
-}
-
-function isFile (value: unknown): value is Download {
-  return isDownload(value) && value.text.trimStart().startsWith('{')
+/** Why this is no file. */
+function failureOf (attempt: Attempt): DownloadError {
+  return 'failure' in attempt ? attempt.failure : new DownloadError('no_link', attempt.download.url)
 }
 
 interface GetOptions {
   readonly agent: EnvHttpProxyAgent
   readonly signal: AbortSignal
+  readonly answerTimeoutMs: number
   readonly onProgress: (done: number, total: number) => void
 }
 
 async function getText (start: URL, options: GetOptions): Promise<Download> {
+  if (!isSecure(start)) throw new DownloadError('insecure', start.href)
   let url = start
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    if (!isSecure(url)) throw new DownloadError('insecure', url.href)
     const response = await getResponse(url, options)
     const location = response.headers.get('location')
     if (response.status >= 300 && response.status < 400 && location !== null && URL.canParse(location, url.href)) {
       await response.body?.cancel()
-      url = new URL(location, url.href)
+      url = follow(url, new URL(location, url.href))
       continue
     }
     if (response.status !== 200) throw new DownloadError('status', url.href, String(response.status))
@@ -140,16 +137,24 @@ async function getText (start: URL, options: GetOptions): Promise<Download> {
   throw new DownloadError('status', url.href, 'too many redirects')
 }
 
-/** HTTPS; for a lab on the same machine HTTP will do. */
-function isSecure ({ protocol, hostname }: URL): boolean {
-  return protocol === 'https:' || (protocol === 'http:' && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname))
+/** A server elsewhere must not send us to what listens on this machine. */
+function follow (from: URL, to: URL): URL {
+  if (to.protocol === 'https:' || (isLoopbackHttp(from) && isLoopbackHttp(to))) return to
+  throw new DownloadError('insecure', to.href)
 }
 
-async function getResponse (url: URL, { agent, signal }: GetOptions): Promise<Response> {
+async function getResponse (url: URL, { agent, signal, answerTimeoutMs }: GetOptions): Promise<Response> {
+  // Undici's own bound does not count the time that a proxy takes.
+  const late = new AbortController()
+  const seconds = answerTimeoutMs / 1000
+  const timer = setTimeout(() => late.abort(new DownloadError('timeout', url.href, `${seconds} s`)), answerTimeoutMs)
   try {
-    return await fetch(url, { dispatcher: agent, signal, redirect: 'manual', headers: { accept: '*/*' } })
+    const eitherSignal = AbortSignal.any([signal, late.signal])
+    return await fetch(url, { dispatcher: agent, signal: eitherSignal, redirect: 'manual', headers: { accept: '*/*' } })
   } catch (error) {
     throw describeFailure(error, url)
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -160,23 +165,28 @@ async function readBody (response: Response, url: URL, { onProgress }: GetOption
   try {
     for await (const part of response.body ?? []) {
       length += part.length
-      if (length > maxBytes) throw new DownloadError('too_long', url.href)
+      if (length > maxDownloadBytes) throw new DownloadError('too_long', url.href)
       parts.push(part)
       onProgress(length, Math.max(total, length))
     }
   } catch (error) {
-    throw error instanceof DownloadError ? error : describeFailure(error, url)
+    throw describeFailure(error, url)
   }
   return new TextDecoder().decode(Buffer.concat(parts))
 }
 
 const timeoutCodes = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']
+// Of OpenSSL's and Node's check of a certificate.
+const untrustedCode = /^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_SELF_SIGNED_|ERR_TLS_CERT_)/
 
 function describeFailure (error: unknown, url: URL): DownloadError {
+  if (error instanceof DownloadError) return error
   const cause = findCause(error)
-  const code = Object(cause).code ?? cause.name
-  const isLate = timeoutCodes.includes(code) || cause.name === 'TimeoutError'
-  return new DownloadError(isLate ? 'timeout' : 'unreachable', url.href, `${code}, ${cause.message}`, error)
+  const code = String(Object(cause).code ?? cause.name)
+  const failure = timeoutCodes.includes(code) || cause.name === 'TimeoutError'
+    ? 'timeout'
+    : untrustedCode.test(code) ? 'untrusted' : 'unreachable'
+  return new DownloadError(failure, url.href, [code, cause.message].filter((words) => words !== '').join(', '), error)
 }
 
 /** What an error comes from in the end: `fetch` wraps it twice. */

@@ -39,7 +39,7 @@ export async function readAnyTagFile (file: string, isWanted: (name: string) => 
   if (!content.ok) return content
   const parsed = parseServiceTags(content.text, isWanted)
   if (!parsed.ok) return unusable(`${parsed.problem}; ${advice}`)
-  const datedAt = readDay(await findRealName(file)) ?? content.writtenAt
+  const datedAt = await findNamedDay(file) ?? content.writtenAt
   return { ok: true, tagFile: Object.freeze({ file, serviceTags: parsed.serviceTags, datedAt, stamp: content.stamp }) }
 }
 
@@ -49,17 +49,13 @@ function unusable (message: string): TagFileReading {
   return { ok: false, isAbsent: false, message }
 }
 
-async function findRealName (file: string): Promise<string> {
-  try {
-    return basename(await realpath(file))
-  } catch {
-    return basename(file)
-  }
-}
-
-/** Midnight, UTC, of the day that a name ends with. */
-function readDay (name: string): number | undefined {
-  const [, year, month, day] = /_(\d{4})(\d{2})(\d{2})\.json$/.exec(name) ?? []
+/**
+ * Midnight, UTC, of the day that the name of a file ends with, in milliseconds since the epoch; of a link, that of the
+ * file behind it. Never rejects.
+ */
+export async function findNamedDay (file: string): Promise<number | undefined> {
+  const target = await realpath(file).catch(() => file)
+  const [, year, month, day] = /_(\d{4})(\d{2})(\d{2})\.json$/.exec(basename(target)) ?? []
   const time = Date.parse(`${year}-${month}-${day}`)
   return Number.isNaN(time) ? undefined : time
 }

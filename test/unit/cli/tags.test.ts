@@ -130,7 +130,7 @@ t.test('a file that must not take the place of the old one does not', async (t) 
     ['{}', /it is JSON, but has no cloud and values/],
     ['<html>nothing</html>', /links to no file of service tags for this cloud;/],
     [(response) => response.writeHead(503).end(), /was answered with 503; try again later, or fetch the file elsewhere/],
-    [(response) => response.writeHead(302, { location: 'http://mirror.example/tags.json' }).end(), /^acr-egress tags refresh: http:\/\/mirror\.example\/tags\.json is not https;/],
+    [(response) => response.writeHead(302, { location: 'http://mirror.example/tags.json' }).end(), /^acr-egress tags refresh: http:\/\/mirror\.example\/tags\.json, where the address leads, is not https;/],
     [(response) => response.writeHead(302, { location: '/tags.json' }).end(), /was answered with too many redirects/],
     [(response) => { response.writeHead(200, { 'content-length': 1000 }).write('{'); setImmediate(() => response.destroy()) }, /cannot be reached \(/],
     [(response) => { response.writeHead(200); response.end(Buffer.alloc(33 * 2 ** 20, ' ')) }, /is longer than 32 MiB;/],
@@ -156,6 +156,9 @@ t.test('--json is one document', async (t) => {
   const changes = [{ tag: 'AzureContainerRegistry', added: ['2603:1030::/48'], removed: ['20.1.0.0/24'] }]
   t.same(JSON.parse(stdout), { result: 'replaced', file, url: `${origin}/tags.json`, changes })
   t.match(JSON.parse((await refresh(t, shrunk, '--json')).stdout), { result: 'refused', problem: /^it takes away 3 of the 10/ })
+  const failed = await refresh(t, (response) => response.writeHead(503).end(), '--json')
+  t.match(JSON.parse(failed.stdout), { result: 'failed', file: failed.file, problem: /was answered with 503; try again/, changes: [] })
+  t.equal(failed.code, 1)
 })
 
 t.test('when the file is the newest already its age is that of the look', async (t) => {
@@ -165,6 +168,59 @@ t.test('when the file is the newest already its age is that of the look', async 
   const { code, stdout } = await run('refresh', '--file', file, '--from', `${origin}/tags.json`)
   t.same([code, stdout], [0, `${file} is the newest already, ${origin}/tags.json\n`])
   t.ok(Date.now() - (await stat(file)).mtimeMs < 60_000)
+})
+
+t.test('a dry run over the newest file says that it is the newest, and leaves its age alone', async (t) => {
+  const file = join(t.testdir({ 'tags.json': old }), 'tags.json')
+  await utimes(file, new Date(0), new Date(0))
+  const { origin } = await startMirror(t, { '/tags.json': old })
+  const { code, stdout } = await run('refresh', '--dry-run', '--file', file, '--from', `${origin}/tags.json`)
+  t.same([code, stdout], [0, `${file} is the newest already, ${origin}/tags.json\n`])
+  t.equal((await stat(file)).mtimeMs, 0)
+})
+
+t.test('a link to a file with a day in its name is not followed, because the day would be wrong', async (t) => {
+  const folder = t.testdir({ 'ServiceTags_Public_20250714.json': old })
+  const link = join(folder, 'tags.json')
+  await symlink('ServiceTags_Public_20250714.json', link)
+  await t.rejects(run('refresh', '--file', link), { name: 'UsageError', message: /leads to a file that has, which would be wrong/ })
+})
+
+t.test('a file that lacks a tag which is in use since is still what the new one is judged against', async (t) => {
+  const file = join(t.testdir({ 'tags.json': writeTags({ AzureContainerRegistry: tenPrefixes }) }), 'tags.json')
+  const { origin } = await startMirror(t, { '/tags.json': shrunk })
+  const { code, stderr } = await run('refresh', '--file', file, '--from', `${origin}/tags.json`)
+  t.equal(code, 1)
+  t.match(stderr, /takes away 3 of the 10 prefixes of AzureContainerRegistry; if that is right, write --force/)
+})
+
+t.test('a file that is spoilt, or is for another cloud, is replaced without more ado', async (t) => {
+  for (const text of ['{', writeTags({ AzureContainerRegistry: ['20.9.0.0/24'], Storage: ['20.8.0.0/24'] }, 'China')]) {
+    const file = join(t.testdir({ 'tags.json': text }), 'tags.json')
+    const { origin } = await startMirror(t, { '/tags.json': young })
+    t.equal((await run('refresh', '--file', file, '--from', `${origin}/tags.json`)).code, 0)
+    t.equal(await readFile(file, 'utf8'), young)
+  }
+})
+
+t.test('a configuration for two clouds, and none at all, lead to --file', async (t) => {
+  const folder = t.testdir({
+    'two.yaml': 'registries: [{loginServer: a12345.azurecr.io}, {loginServer: b12345.azurecr.us}]\n' +
+      'addresses: {serviceTagsFile: x.json, mode: off}\n',
+  })
+  await t.rejects(run('refresh', '--config', join(folder, 'two.yaml')), {
+    name: 'UsageError', message: /^a file is for one cloud, and the registries are in Public and AzureGovernment; write --file/,
+  })
+  const none = await run('refresh', '--config', join(folder, 'none.yaml'))
+  t.equal(none.code, 2)
+  t.match(none.stderr, /none\.yaml: does not exist; .*\nacr-egress tags needs no configuration with --file FILE/s)
+})
+
+t.test('what a file says does not steer the terminal', async (t) => {
+  const file = join(t.testdir({ 'tags.json': writeTags({ 'Sto\u001b[2Jrage': ['20.2.0.0/16'] }) }), 'tags.json')
+  t.equal((await run('show', '--file', file)).stdout, 'Sto\\u001b[2Jrage 1\n')
+  const { stderr } = await refresh(t, writeTags({ Storage: ['\u009b2J'] }))
+  t.match(stderr, /it has "\\u009b2J" in the tag Storage, which is no prefix/)
 })
 
 t.test('the file keeps its mode, and a link leads to the new one', async (t) => {
@@ -217,7 +273,9 @@ t.test('wrong words are told with the right ones', async (t) => {
     [['refresh', '--from', 'x', '--file', file], /^--from x: is no address;/],
     [['refresh', '--file', file, '--cloud', 'public'], /^--cloud public: write Public, AzureGovernment, China; did you mean Public\?$/],
     [['refresh', '--cloud', 'Public'], /^--cloud goes with --file;/],
-    [['refresh', '--file', 'ServiceTags_Public_20251028.json'], /has a day in its name, which would be wrong after this; name the file service-tags\.json/],
+    [['refresh', '--file', 'ServiceTags_Public_20251028.json'], /has a day in its name, .*; name the file service-tags\.json/],
+    [['refresh', '--file', file, '--from', 'http://mirror.example/x'], /^--from http:\/\/mirror\.example\/x: is not https; write/],
+    [['refresh', '--file', file, '--from', 'ftp://mirror.example/x'], /is not https; write an address that begins with https/],
   ]
   for (const [argv, message] of table) await t.rejects(run(...argv), { name: 'UsageError', message })
   await writeFile(file, '')
