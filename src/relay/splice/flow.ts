@@ -12,6 +12,11 @@ export interface FlowEnd {
   hungUp: boolean
   /** Its FIN was seen, before any failure. */
   sentFin: boolean
+  /**
+   * The last splice(2) to it took less than it was given. It may have met a failure behind the first bytes, which it
+   * then takes away: the next call knows only that there is nobody (EPIPE).
+   */
+  mayHideFailure: boolean
 }
 
 /** One direction of a tunnel. */
@@ -162,6 +167,7 @@ function spliceOut (flow: Flow, { libc, pipes, tally, now }: FlowTools): number 
   const { pipe, to } = flow
   if (pipe === undefined) return 0
   const moved = libc.splice(pipe.readFd, to.fd, flow.inPipe)
+  to.mayHideFailure = moved >= 0 ? moved < flow.inPipe : to.mayHideFailure && moved === -errno.EPIPE
   if (moved < 0) return noteFull(to, moved)
   tally.setLastByteAt(flow.slot, now)
   flow.inPipe -= moved

@@ -64,6 +64,10 @@ const scratchBytes = 64 * 1024
 const lingerMs = 10_000
 const eventTag = 0xffffffff
 
+function createEnd (fd: number): FlowEnd {
+  return { fd, readable: true, writable: true, hungUp: false, sentFin: false, mayHideFailure: false }
+}
+
 /** An empty loop with an epoll of its own. */
 export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
   const { libc, pipes, tally, eventFd, onEnded } = options
@@ -133,13 +137,17 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
 
   /**
    * Sees to a failed end; returns whether the tunnel goes on. EPIPE from a peer that had sent FIN before it went: all
-   * it had to say will be read. What the other end still sends is for nobody, but what it is owed must reach it. EPIPE
-   * without a FIN is what splice(2) leaves of a reset.
+   * it had to say will be read. What the other end still sends is for nobody, but what it is owed must reach it.
+   *
+   * The kernel says EPIPE of a reset behind a FIN, and ECONNRESET of one without (tcp_reset in net/ipv4/tcp_input.c),
+   * also when both came between two turns, so that the FIN was not seen. But EPIPE is also what splice(2) leaves of
+   * any failure that it has taken away.
    */
   function survives (tunnel: CarriedTunnel, flow: Flow): boolean {
     const failedEnd = failure.isSource ? flow.from : flow.to
     const outcome = failedEnd === tunnel.client ? 'client_reset' : 'upstream_reset'
-    const hadFinished = !failure.isSource && failure.errno === errno.EPIPE && failedEnd.sentFin
+    const hadFinished = !failure.isSource && failure.errno === errno.EPIPE &&
+      (failedEnd.sentFin || !failedEnd.mayHideFailure)
     if (!hadFinished || tunnel.outcome !== undefined) {
       end(tunnel, tunnel.outcome ?? outcome, true)
       return false
@@ -206,8 +214,8 @@ export function createTunnelLoop (options: TunnelLoopOptions): TunnelLoop {
 
   return {
     add ({ slot, clientFd, upstreamFd, fromClient, fromUpstream, idleTimeoutMs }) {
-      const client: FlowEnd = { fd: clientFd, readable: true, writable: true, hungUp: false, sentFin: false }
-      const upstream: FlowEnd = { fd: upstreamFd, readable: true, writable: true, hungUp: false, sentFin: false }
+      const client = createEnd(clientFd)
+      const upstream = createEnd(upstreamFd)
       const tunnel: CarriedTunnel = {
         slot,
         client,
