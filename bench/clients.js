@@ -2,14 +2,15 @@
 import { createInterface } from 'node:readline'
 import { startProcess } from './processes.js'
 
-const script = new URL('load/client.js', import.meta.url).pathname
+const loadScript = new URL('load/client.js', import.meta.url).pathname
 
 /**
- * Starts a job of `load/client.js`. Its first line says that its connections stand; `go` lets it work; `nextLine`
- * rejects when it has ended, with what it said of that. `stop` ends it, and may give the reason.
+ * Starts a job of `load/client.js`, or of another `script` that keeps to its ways. Its first line says that its
+ * connections stand; `go` lets it work; `nextLine` rejects when it has ended, with what it said of that. `stop` ends
+ * it, and may give the reason.
  */
-export function startClient (job, { prefix }) {
-  const command = [process.execPath, script, JSON.stringify(job)]
+export function startClient (job, { prefix, script = loadScript, nodeFlags = [] }) {
+  const command = [process.execPath, ...nodeFlags, script, JSON.stringify(job)]
   const { child, gone, hasEnded, stop } = startProcess(command, { prefix, stdio: ['pipe', 'pipe', 'pipe'] })
   let messages = ''
   let reason

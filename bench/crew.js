@@ -36,9 +36,9 @@ export function createCrew (network, timeLimitMs) {
       return program
     },
     /** See `Stage`. */
-    async runClient (job, { isCutOff = false, around }) {
+    async runClient (job, { isCutOff = false, around, ...program }) {
       mustBeOpen()
-      const client = startClient(job, { prefix: network.prefixes.client })
+      const client = startClient(job, { prefix: network.prefixes.client, ...program })
       running.add(client)
       const timer = setTimeout(() => { client.stop(`it took over ${timeLimitMs / 1000} s`) }, timeLimitMs)
       try {

@@ -3,17 +3,17 @@
 /**
  * One measurement of a plan. `peers` are the beginnings of the names of those that take part, all that can when absent;
  * `needsConnect` leaves out those without CONNECT; `hasDirect` puts the direct connection beside them; `hasReference`
- * measures direct and the C splice loop before each repeat, where they are not part of it. `expectedSeconds` is a guess
- * at one turn, for the time that is left.
+ * measures direct and the C splice loop before each repeat, where they are not part of it. `part` is that of the peers
+ * that take part, absent for those that have none. `expectedSeconds` is a guess at one turn, for the time that is left.
  *
  * @typedef {{
- *   id: string, title: string, group: string, network: 'loopback' | 'veth', measure: string, options: object,
- *   repeats: number, peers?: string[], needsConnect?: boolean, hasDirect?: boolean, hasReference?: boolean,
- *   expectedSeconds: number,
+ *   id: string, title: string, group: string, network: 'loopback' | 'veth' | 'none', measure: string,
+ *   options: object, repeats: number, part?: string, peers?: string[], needsConnect?: boolean, hasDirect?: boolean,
+ *   hasReference?: boolean, expectedSeconds: number,
  * }} Measurement
  */
 
-export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify']
+export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify', 'lookups']
 
 // Descriptors that a proxy needs beyond two a tunnel: listeners, pipes, files, and what Squid keeps in reserve.
 const spareDescriptors = 1000
@@ -29,7 +29,8 @@ const full = {
   idle: { tunnels: [1000, 10_000], settleMs: 35_000, repeats: 2 },
   veth: { flows: [1, 8, 64], splicingBytes: 2e9, copyingBytes: 2e9 },
   verify: { sizes: [0, 1, 65_537, 64 * 2 ** 20] },
-  expectedSeconds: { bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2 },
+  lookups: { sizes: ['used', 'all'], addresses: 4096, fewAddresses: 64, rounds: 3, minMs: 100, loadRounds: 5 },
+  expectedSeconds: { bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2, lookups: 3 },
 }
 
 // Shows that everything runs; the figures are too short to say much.
@@ -42,21 +43,22 @@ const quick = {
   idle: { tunnels: [200], settleMs: 500, repeats: 1 },
   veth: { flows: [1], splicingBytes: 0.1e9, copyingBytes: 0.1e9 },
   verify: { sizes: [0, 1, 65_537, 2 ** 20] },
-  expectedSeconds: { bulk: 1, setups: 1, underBulk: 1, pingPong: 1, idle: 1, veth: 1, verify: 1 },
+  lookups: { sizes: ['used'], addresses: 256, fewAddresses: 64, rounds: 1, minMs: 1, loadRounds: 1 },
+  expectedSeconds: { bulk: 1, setups: 1, underBulk: 1, pingPong: 1, idle: 1, veth: 1, verify: 1, lookups: 1 },
 }
 
 const cLoops = ['C loop']
 const largestHaproxy = 'HAProxy, splice 1 MiB'
 
 /**
- * @param {{ isQuick: boolean, only?: string[], repeats?: number, maxDescriptors: number }} wish
+ * @param {{ isQuick: boolean, only?: string[], repeats?: number, maxDescriptors: number, tags?: string }} wish
  * @returns {{ name: string, reference: object | undefined, measurements: Measurement[] }}
  */
-export function createPlan ({ isQuick, only = groups, repeats, maxDescriptors }) {
+export function createPlan ({ isQuick, only = groups, repeats, maxDescriptors, tags }) {
   const sizes = isQuick ? quick : full
   const measurements = [
     ...planBulk(sizes), ...planSetups(sizes), planPingPong(sizes), ...planIdle(sizes, maxDescriptors),
-    ...planVeth(sizes), planVerify(sizes),
+    ...planVeth(sizes), planVerify(sizes), ...planLookups(sizes, tags),
   ]
   return {
     name: isQuick ? 'quick' : 'full',
@@ -171,6 +173,40 @@ function planVerify ({ verify, expectedSeconds }) {
     options: verify,
     expectedSeconds: expectedSeconds.verify,
   }
+}
+
+// Of the file of 2025-10-28, and of the made one.
+const tagTitles = { used: '2,079 prefixes, three tags', all: '93,362 prefixes, all tags' }
+
+function planLookups ({ lookups, expectedSeconds }, tags) {
+  const { sizes, addresses, fewAddresses, rounds, minMs, loadRounds } = lookups
+  const common = { group: 'lookups', part: 'lookups', network: 'none', expectedSeconds: expectedSeconds.lookups }
+  return sizes.flatMap((size) => [
+    {
+      ...common,
+      id: `lookups-${size}`,
+      title: `lookups, ${tagTitles[size]}`,
+      measure: 'lookups',
+      options: { tags, size, addresses, rounds, minMs },
+    },
+    {
+      ...common,
+      id: `lookups-${size}-few`,
+      title: `lookups of ${fewAddresses} addresses, ${tagTitles[size]}`,
+      measure: 'lookups',
+      // What a map in front is best at.
+      peers: ['gateway, parsed', 'gateway, behind'],
+      options: { tags, size, addresses: fewAddresses, rounds, minMs },
+    },
+    {
+      ...common,
+      id: `lookups-${size}-load`,
+      title: `loading, ${tagTitles[size]}`,
+      measure: 'lookupLoad',
+      peers: ['gateway, parsed', 'net.BlockList', 'ipaddr.js', 'ip-set'],
+      options: { tags, size, rounds: loadRounds },
+    },
+  ])
 }
 
 function countOf (count, noun) {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { FlagError, readFlags, usage } from './flags.js'
 import { describeMachine } from './machine.js'
 import { peers } from './peers/index.js'
@@ -36,13 +36,14 @@ function main (args) {
   return measure(flags)
 }
 
-async function measure ({ isQuick, only, repeats, peers: chosen, out = join(import.meta.dirname, 'results') }) {
-  const plan = createPlan({ isQuick, only, repeats, maxDescriptors })
-  const known = peers.filter((peer) => chosen.includes(peer) || peer.name === referenceName).map((peer) => {
+async function measure ({ isQuick, only, repeats, tags, peers: chosen, out = join(import.meta.dirname, 'results') }) {
+  const plan = createPlan({ isQuick, only, repeats, maxDescriptors, tags })
+  const known = choosePeers(plan, chosen).map((peer) => {
     const leftOut = peer.missing()
     return { peer, facts: { name: peer.name, ...leftOut === undefined ? { version: peer.version() } : { leftOut } } }
   })
   const results = createResults({ machine: describeMachine(), peers: known.map(({ facts }) => facts), plan })
+  if (plan.measurements.some(({ group }) => group === 'lookups')) results.note(describeTags(tags))
   const available = known.filter(({ facts }) => facts.leftOut === undefined).map(({ peer }) => peer)
   const turns = listTurns(plan, { chosen, available })
   if (turns.length === 0) {
@@ -56,6 +57,18 @@ async function measure ({ isQuick, only, repeats, peers: chosen, out = join(impo
   if (caught !== undefined) return 128 + constants.signals[caught]
   console.log(`into the docs: node ${relative('', join(import.meta.dirname, 'report.js'))} ${file} --docs docs`)
   return results.data.entries.some(({ name, error }) => name.startsWith('gateway') && error !== undefined) ? 1 : 0
+}
+
+/** Those that were asked for and have a part in the plan, and the reference. */
+function choosePeers ({ measurements }, chosen) {
+  const parts = new Set(measurements.map(({ part }) => part))
+  return peers.filter((peer) => parts.has(peer.part) && (chosen.includes(peer) || peer.name === referenceName))
+}
+
+function describeTags (file) {
+  return file === undefined
+    ? 'the service tags that are looked up in are made ones, with the counts of Microsoft\'s file of 2025-10-28'
+    : `the service tags that are looked up in are those of ${basename(file)}`
 }
 
 /** Takes the turns; resolves with the signal that ended it before its time. */

@@ -2,22 +2,29 @@
 import { findHalfLoad, findShortfall } from './half-load.js'
 import { measureBulk } from './measures/bulk.js'
 import { measureIdle } from './measures/idle.js'
+import { measureLookupLoad, measureLookups } from './measures/lookups.js'
 import { measurePingPong } from './measures/ping-pong.js'
 import { measureSetupRate, measureSetupTimes, measureSetupTimesUnderBulk } from './measures/setups.js'
 import { verifyBytes } from './measures/verify.js'
 import { createLoopback, createVethNetwork } from './network.js'
-import { createStage } from './stage.js'
+import { createDesk, createStage } from './stage.js'
 
 const measures = {
   bulk: measureBulk,
   idle: measureIdle,
+  lookupLoad: measureLookupLoad,
+  lookups: measureLookups,
   pingPong: measurePingPong,
   setupRate: measureSetupRate,
   setupTimes: measureSetupTimes,
   setupTimesUnderBulk: measureSetupTimesUnderBulk,
   verify: verifyBytes,
 }
-const networks = { loopback: createLoopback, veth: createVethNetwork }
+const stages = {
+  loopback: () => createStage(createLoopback()),
+  veth: () => createStage(createVethNetwork()),
+  none: createDesk,
+}
 
 // A peer that waits for a time limit in every repeat would make a run endless.
 const mostFailures = 2
@@ -61,7 +68,7 @@ export async function takeTurns (turns, { plan, results, progress, signal }) {
 
 async function openStage ({ title, network }, { results, progress }) {
   try {
-    return await createStage(networks[network]())
+    return await stages[network]()
   } catch (error) {
     const text = `${title}: left out: ${shorten(error.message)}`
     progress.say(text)

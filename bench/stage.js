@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCrew } from './crew.js'
+import { createLoopback } from './network.js'
 import { takePort } from './ports.js'
 
 const script = new URL('load/source.js', import.meta.url).pathname
@@ -10,20 +11,39 @@ const defaultTimeLimitMs = 120_000
 
 /**
  * What a measurement stands on. `direct` is the way without anything in between, and looks like a started peer.
- * `startPeer` starts one; it is stopped by its own `stop`, or by `close`. `runClient` runs a job of `load/client.js`:
- * `around` is called when its connections stand; it lets the job `go`, reads its lines, and resolves with what was
- * measured. With `isCutOff` the job is ended then, and must not have ended before; else it ends by itself.
+ * `startPeer` starts one; it is stopped by its own `stop`, or by `close`. `runClient` runs a job of `load/client.js`,
+ * or of another script: `around` is called when its connections stand; it lets the job `go`, reads its lines, and
+ * resolves with what was measured. With `isCutOff` the job is ended then, and must not have ended before; else it ends
+ * by itself.
  * `close` ends everything that is left, clients too, and the network; at any time, and more than once.
  *
  * @typedef {{
  *   network: import('./network.js').Network, direct: Subject,
  *   startPeer: (peer: import('./peers/peer.js').Peer) => Promise<Subject>,
- *   runClient: (job: object, work: { isCutOff?: boolean, around: Function }) => Promise<object>,
+ *   runClient: (job: object, work: {
+ *     isCutOff?: boolean, around: Function, script?: string, nodeFlags?: string[],
+ *   }) => Promise<object>,
  *   close: () => Promise<void>,
  * }} Stage
- * @typedef {{ name: string, splices: boolean, route: object, pid?: number, findEnd: () => string | undefined,
- *   stop: () => Promise<void> }} Subject
+ * @typedef {{ name: string, splices?: boolean, route?: object, pid?: number, candidate?: string,
+ *   findEnd: () => string | undefined, stop: () => Promise<void> }} Subject
  */
+
+/**
+ * A stage without a source, for what is measured inside a process: its peers are not started, `runClient` runs them.
+ *
+ * @returns {Omit<Stage, 'direct'>}
+ */
+export function createDesk ({ timeLimitMs = defaultTimeLimitMs } = {}) {
+  const network = createLoopback()
+  const crew = createCrew(network, timeLimitMs)
+  return {
+    network,
+    runClient: crew.runClient,
+    startPeer: async ({ name, candidate }) => ({ name, candidate, findEnd: () => undefined, stop: async () => {} }),
+    close: crew.close,
+  }
+}
 
 /**
  * Starts the source on a network; the network is the stage's from here on. A client that takes longer than

@@ -40,6 +40,7 @@ export function listTurns (plan, { chosen, available }) {
 
 function chooseFor (measurement, { chosen, available, reference }) {
   return available.filter((peer) => {
+    if (peer.part !== measurement.part) return false
     // Bulk is read in ratios to it.
     if (peer === reference && measurement.measure === 'bulk') return true
     if (!chosen.includes(peer) || (measurement.needsConnect && peer.target === undefined)) return false

@@ -2,10 +2,11 @@ import { cLoops } from './c-loops.js'
 import { gateways } from './gateway.js'
 import { haproxies } from './haproxy.js'
 import { httpd } from './httpd.js'
+import { finders } from './lookups.js'
 import { nginx } from './nginx.js'
 import { proxyChain } from './proxy-chain.js'
 import { squid } from './squid.js'
 import { tinyproxy } from './tinyproxy.js'
 
 /** Every peer, in the order in which they take turns. */
-export const peers = [...cLoops, ...gateways, ...haproxies, nginx, squid, tinyproxy, httpd, proxyChain]
+export const peers = [...cLoops, ...gateways, ...haproxies, nginx, squid, tinyproxy, httpd, proxyChain, ...finders]

@@ -4,13 +4,14 @@
  * `command` gets where to listen, where the source is and a folder of its own, writes what configuration it needs, and
  * returns the command. `target` is the authority to ask for in a CONNECT, and is left out by relays that have no
  * CONNECT: they are measured from the 200 on. `missing` says what keeps it from running here, `version` what runs.
- * `splices` is set on those that do not copy, and carry more in the same time.
+ * `splices` is set on those that do not copy, and carry more in the same time. `part` is set on those that are measured
+ * by themselves: of `lookups`, which are no programs, `candidate` says which one.
  *
  * @typedef {{ address: string, port: number }} Place
  * @typedef {{ listen: Place, source: Place, folder: string }} Setting
  * @typedef {{
  *   name: string, splices?: boolean, missing: () => string | undefined, version: () => string,
- *   command: (setting: Setting) => string[], target?: (source: Place) => string,
+ *   command: (setting: Setting) => string[], target?: (source: Place) => string, part?: string, candidate?: string,
  * }} Peer
  */
 import { spawnSync } from 'node:child_process'

@@ -4,22 +4,24 @@ import { formatNumber } from './format.js'
 const splice = { name: 'C loop, splice', title: 'C splice' }
 const copy = { name: 'C loop, copy', title: 'C copy' }
 const squid = { name: 'Squid', title: 'Squid' }
+const finder = { name: 'gateway, parsed address', title: 'gateway' }
 
 /**
- * A column is the ratio of a figure to another peer's in the same repeat (`to`), or its median as it was measured.
- * A terminal has no room for those that are a `detail`.
+ * A column is the ratio of a figure to another peer's in the same repeat (`to`), or its median as it was measured, with
+ * how far the repeats went apart if it `hasSpread`. A terminal has no room for those that are a `detail`.
  *
  * @typedef {{
- *   title: string, figure: string, to?: { name: string }, isDetail: boolean, format: (value: number) => string,
+ *   title: string, figure: string, to?: { name: string }, isDetail: boolean, hasSpread?: boolean,
+ *   format: (value: number) => string,
  * }} Column
  */
 
-function ratio (what, figure, to, { isDetail = false } = {}) {
-  return { title: `${what} ÷ ${to.title}`, figure, to, isDetail, format: (value) => value.toFixed(2) }
+function ratio (what, figure, to, { isDetail = false, format = (value) => value.toFixed(2) } = {}) {
+  return { title: `${what} ÷ ${to.title}`, figure, to, isDetail, format }
 }
 
-function absolute (title, figure, { isDetail = false } = {}) {
-  return { title, figure, isDetail, format: formatNumber }
+function absolute (title, figure, { isDetail = false, hasSpread = false } = {}) {
+  return { title, figure, isDetail, hasSpread, format: formatNumber }
 }
 
 const cpu = 'cpuSecondsPerGigabyte'
@@ -68,6 +70,21 @@ export const columnsOf = {
   idle: [
     ratio('bytes', 'residentBytesPerTunnel', squid),
     absolute('bytes a tunnel', 'residentBytesPerTunnel'),
+  ],
+  lookups: [
+    ratio('IPv4 hit', 'ipv4HitNanoseconds', finder, { format: formatNumber }),
+    ratio('IPv6 hit', 'ipv6HitNanoseconds', finder, { format: formatNumber, isDetail: true }),
+    absolute('IPv4 hit ns', 'ipv4HitNanoseconds', { hasSpread: true }),
+    absolute('IPv4 miss ns', 'ipv4MissNanoseconds', { hasSpread: true }),
+    absolute('IPv6 hit ns', 'ipv6HitNanoseconds', { hasSpread: true }),
+    absolute('IPv6 miss ns', 'ipv6MissNanoseconds', { hasSpread: true }),
+    absolute('lookups/s', 'lookupsPerSecond', { isDetail: true }),
+  ],
+  lookupLoad: [
+    absolute('first load ms', 'firstLoadMilliseconds', { hasSpread: true }),
+    absolute('later loads ms', 'laterLoadMilliseconds', { hasSpread: true }),
+    absolute('JSON.parse alone ms', 'jsonMilliseconds', { hasSpread: true }),
+    absolute('bytes', 'loadedBytes'),
   ],
   verify: [
     absolute('bytes that came as they were sent', 'verifiedBytes'),

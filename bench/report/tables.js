@@ -33,7 +33,8 @@ function makeCell (results, id, name, column) {
   if (name === column.to?.name) return '1'
   const spread = findSpread(results, id, name, column)
   if (spread === undefined) return results.errorsOf(id, name).length > 0 ? 'failed' : '–'
-  return column.to === undefined ? column.format(spread.median) : formatSpread(spread, column.format)
+  const isWhole = column.to !== undefined || column.hasSpread
+  return isWhole ? formatSpread(spread, column.format) : column.format(spread.median)
 }
 
 /** Ratios are taken inside a repeat, where both had the same machine. */
