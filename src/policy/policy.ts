@@ -61,7 +61,7 @@ const registryPort = 443
 
 /**
  * Builds the snapshot. A name costs two map look-ups however many rules there are, and an address a search in each of
- * its tags (tens of nanoseconds): a cache of addresses in front of that would cost as much as it saves.
+ * its tags (tens of nanoseconds): a cache of addresses in front would save some twenty of them, of a whole set-up.
  */
 export function createPolicy (sources: PolicySources): Policy {
   const rules = listRules(sources)
