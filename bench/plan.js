@@ -7,13 +7,13 @@
  * that take part, absent for those that have none. `expectedSeconds` is a guess at one turn, for the time that is left.
  *
  * @typedef {{
- *   id: string, title: string, group: string, network: 'loopback' | 'veth' | 'none', measure: string,
+ *   id: string, title: string, group: string, network: 'loopback' | 'veth' | 'names' | 'none', measure: string,
  *   options: object, repeats: number, part?: string, peers?: string[], needsConnect?: boolean, hasDirect?: boolean,
  *   hasReference?: boolean, expectedSeconds: number,
  * }} Measurement
  */
 
-export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify', 'lookups']
+export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify', 'lookups', 'names']
 
 // Descriptors that a proxy needs beyond two a tunnel: listeners, pipes, files, and what Squid keeps in reserve.
 const spareDescriptors = 1000
@@ -30,7 +30,10 @@ const full = {
   veth: { flows: [1, 8, 64], splicingBytes: 2e9, copyingBytes: 2e9 },
   verify: { sizes: [0, 1, 65_537, 64 * 2 ** 20] },
   lookups: { sizes: ['used', 'all'], addresses: 4096, fewAddresses: 64, rounds: 3, minMs: 100, loadRounds: 5 },
-  expectedSeconds: { bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2, lookups: 3 },
+  names: { rate: 100, count: 1000, warmUpCount: 3000, repeats: 3 },
+  expectedSeconds: {
+    bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2, lookups: 3, names: 14,
+  },
 }
 
 // Shows that everything runs; the figures are too short to say much.
@@ -44,7 +47,8 @@ const quick = {
   veth: { flows: [1], splicingBytes: 0.1e9, copyingBytes: 0.1e9 },
   verify: { sizes: [0, 1, 65_537, 2 ** 20] },
   lookups: { sizes: ['used'], addresses: 256, fewAddresses: 64, rounds: 1, minMs: 1, loadRounds: 1 },
-  expectedSeconds: { bulk: 1, setups: 1, underBulk: 1, pingPong: 1, idle: 1, veth: 1, verify: 1, lookups: 1 },
+  names: { rate: 100, count: 50, warmUpCount: 200, repeats: 1 },
+  expectedSeconds: { bulk: 1, setups: 1, underBulk: 1, pingPong: 1, idle: 1, veth: 1, verify: 1, lookups: 1, names: 5 },
 }
 
 const cLoops = ['C loop']
@@ -58,7 +62,7 @@ export function createPlan ({ isQuick, only = groups, repeats, maxDescriptors, t
   const sizes = isQuick ? quick : full
   const measurements = [
     ...planBulk(sizes), ...planSetups(sizes), planPingPong(sizes), ...planIdle(sizes, maxDescriptors),
-    ...planVeth(sizes), planVerify(sizes), ...planLookups(sizes, tags),
+    ...planVeth(sizes), planVerify(sizes), ...planLookups(sizes, tags), planNames(sizes),
   ]
   return {
     name: isQuick ? 'quick' : 'full',
@@ -207,6 +211,20 @@ function planLookups ({ lookups, expectedSeconds }, tags) {
       options: { tags, size, rounds: loadRounds },
     },
   ])
+}
+
+function planNames ({ names: { repeats, ...options }, expectedSeconds }) {
+  return {
+    id: 'names',
+    title: `set-ups at ${options.rate}/s, by the cache of names`,
+    group: 'names',
+    part: 'names',
+    network: 'names',
+    measure: 'names',
+    repeats,
+    options,
+    expectedSeconds: expectedSeconds.names,
+  }
 }
 
 function countOf (count, noun) {

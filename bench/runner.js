@@ -3,17 +3,19 @@ import { findHalfLoad, findShortfall } from './half-load.js'
 import { measureBulk } from './measures/bulk.js'
 import { measureIdle } from './measures/idle.js'
 import { measureLookupLoad, measureLookups } from './measures/lookups.js'
+import { measureNames } from './measures/names.js'
 import { measurePingPong } from './measures/ping-pong.js'
 import { measureSetupRate, measureSetupTimes, measureSetupTimesUnderBulk } from './measures/setups.js'
 import { verifyBytes } from './measures/verify.js'
 import { createLoopback, createVethNetwork } from './network.js'
-import { createDesk, createStage } from './stage.js'
+import { createDesk, createNameStage, createStage } from './stage.js'
 
 const measures = {
   bulk: measureBulk,
   idle: measureIdle,
   lookupLoad: measureLookupLoad,
   lookups: measureLookups,
+  names: measureNames,
   pingPong: measurePingPong,
   setupRate: measureSetupRate,
   setupTimes: measureSetupTimes,
@@ -23,6 +25,7 @@ const measures = {
 const stages = {
   loopback: () => createStage(createLoopback()),
   veth: () => createStage(createVethNetwork()),
+  names: createNameStage,
   none: createDesk,
 }
 

@@ -7,6 +7,7 @@ import { createLoopback } from './network.js'
 import { takePort } from './ports.js'
 
 const script = new URL('load/source.js', import.meta.url).pathname
+const nameServerScript = new URL('load/name-server.js', import.meta.url).pathname
 const defaultTimeLimitMs = 120_000
 
 /**
@@ -46,12 +47,24 @@ export function createDesk ({ timeLimitMs = defaultTimeLimitMs } = {}) {
 }
 
 /**
+ * A stage whose peers have a name server each, and whose source is at the port that registries are reached at.
+ *
+ * @returns {Promise<Omit<Stage, 'direct'>>}
+ */
+export async function createNameStage () {
+  // An address of its own: others may have that port at 127.0.0.1.
+  const source = { address: `127.53.${process.pid % 250}.${(process.pid >> 8) % 250 + 1}`, port: 443 }
+  const stage = await createStage(createLoopback(), { sourcePlace: source })
+  return { ...stage, startPeer: stage.startNamedPeer }
+}
+
+/**
  * Starts the source on a network; the network is the stage's from here on. A client that takes longer than
  * `timeLimitMs` is ended, and its measurement fails.
  *
  * @returns {Promise<Stage>}
  */
-export async function createStage (network, { timeLimitMs = defaultTimeLimitMs } = {}) {
+export async function createStage (network, { timeLimitMs = defaultTimeLimitMs, sourcePlace } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'acr-egress-bench-'))
   // For peers that give up root.
   chmodSync(folder, 0o755)
@@ -67,11 +80,12 @@ export async function createStage (network, { timeLimitMs = defaultTimeLimitMs }
   }
   const stage = { network, runClient: crew.runClient, close: () => (closing ??= close()) }
   try {
-    const source = await startSource(network, crew, folder)
+    const source = await startSource(network, crew, folder, sourcePlace)
     return {
       ...stage,
       direct: { name: 'direct', splices: true, route: source, pid: undefined, findEnd: () => undefined, stop: async () => {} },
       startPeer: async (peer) => await startPeer(peer, { network, crew, folder, source }),
+      startNamedPeer: async (peer) => await startNamedPeer(peer, { network, crew, folder, source }),
     }
   } catch (error) {
     await stage.close()
@@ -79,17 +93,36 @@ export async function createStage (network, { timeLimitMs = defaultTimeLimitMs }
   }
 }
 
-async function startSource (network, crew, folder) {
-  const place = { address: network.source, port: await takePort(network.source) }
+async function startSource (network, crew, folder, wanted) {
+  const place = wanted ?? { address: network.source, port: await takePort(network.source) }
   const command = [process.execPath, script, place.address, String(place.port)]
   await crew.start(command, { role: 'source', place, logFile: join(folder, 'source.log') })
   return place
 }
 
-async function startPeer (peer, { network, crew, folder, source }) {
+/** A peer behind a name server that answers every name with the source, until it is silenced. */
+async function startNamedPeer (peer, { network, crew, folder, source }) {
+  const place = { address: network.source, port: await takePort(network.source) }
+  const args = [place.address, String(place.port), source.address, String(peer.state.ttl)]
+  const logFile = join(folder, 'name-server.log')
+  const program = await crew.start([process.execPath, nameServerScript, ...args], { role: 'source', place, logFile })
+  const subject = await startPeer(peer, { network, crew, folder, source, nameServer: place })
+  return {
+    ...subject,
+    state: peer.state,
+    // Its port stays open, so that questions are lost and not refused.
+    silenceNameServer: () => { process.kill(-program.pid, 'SIGSTOP') },
+    async stop () {
+      await subject.stop()
+      await crew.stop(program)
+    },
+  }
+}
+
+async function startPeer (peer, { network, crew, folder, source, nameServer }) {
   const place = { address: network.gateway, port: await takePort(network.gateway) }
   const own = mkdtempSync(join(folder, 'peer-'))
-  const command = peer.command({ listen: place, source, folder: own })
+  const command = peer.command({ listen: place, source, nameServer, folder: own })
   const program = await crew.start(command, { role: 'gateway', place, logFile: join(own, 'output.log') })
   const target = peer.target?.(source)
   return {

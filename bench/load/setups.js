@@ -5,38 +5,42 @@ import { beginTunnel, connectRequest, isOpened } from './tunnel.js'
 /**
  * Connects, asks for a tunnel, waits for the 200 and closes. With `clients`, so many at once, each beginning again when
  * it is done (closed loop); with `rate`, so many a second whatever the answers do (open loop), timed from when each was
- * due, so that a proxy that stalls is charged for those it kept waiting. Times are in milliseconds.
+ * due, so that a proxy that stalls is charged for those it kept waiting. `targets` are asked for in turn, in place of
+ * the route's own. Times are in milliseconds.
  */
-export function runSetups ({ route, clients, rate, count }, waitForGo) {
-  const request = connectRequest(route.target)
+export function runSetups ({ route, targets, clients, rate, count, mayRefuse = false }, waitForGo) {
+  const requests = (targets ?? [route.target]).map(connectRequest)
   const answer = Buffer.alloc(4096)
   const poll = createPoll()
   const times = new Float64Array(count)
   const underway = new Map()
   let begun = 0
   let done = 0
+  let refused = 0
   waitForGo()
   const startedAt = performance.now()
 
   function begin (dueAt) {
-    begun++
     const fd = beginTunnel(route)
-    underway.set(fd, dueAt)
+    underway.set(fd, { dueAt, request: requests[begun++ % requests.length] })
     poll.add(fd, epoll.out)
   }
 
   function proceed (fd, bits) {
     if ((bits & epoll.out) !== 0) {
-      send(fd, request)
+      send(fd, underway.get(fd).request)
       poll.modify(fd, epoll.in)
       return
     }
     const length = receive(fd, answer)
     if (length === -1) return
     if (length <= 0) throw new Error('the proxy closed a connection, or did not accept it')
-    if (!isOpened(answer)) throw new Error(`refused: ${answer.toString('latin1', 0, length)}`)
+    if (!isOpened(answer)) {
+      if (!mayRefuse) throw new Error(`refused: ${answer.toString('latin1', 0, length)}`)
+      refused++
+    }
     const now = performance.now()
-    times[done++] = now - (underway.get(fd) ?? now)
+    times[done++] = now - underway.get(fd).dueAt
     underway.delete(fd)
     reset(fd)
     if (clients !== undefined && begun < count) begin(performance.now())
@@ -55,5 +59,5 @@ export function runSetups ({ route, clients, rate, count }, waitForGo) {
     poll.wait(Math.max(0, timeoutMs), proceed)
   }
   const seconds = (performance.now() - startedAt) / 1000
-  return { ...summarize(times), perSecond: count / seconds }
+  return { ...summarize(times), perSecond: count / seconds, refused }
 }

@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { writeConfig } from './peer.js'
 
-const command = new URL('../../dist/main.js', import.meta.url).pathname
+const program = new URL('../../dist/main.js', import.meta.url).pathname
 const host = 'contoso.azurecr.io'
 
 /** This gateway, with all that it does for a tunnel: policy, name cache, address check, metrics and its log line. */
 export const gateways = ['splice', 'stream'].map((engine) => ({
   name: `gateway, ${engine}`,
   splices: engine === 'splice',
-  missing: () => existsSync(command) ? undefined : 'it is not built (npm run build)',
+  program,
+  missing: () => existsSync(program) ? undefined : 'it is not built (npm run build)',
   version: () => JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
   target: () => `${host}:443`,
   command ({ listen, source, folder }) {
@@ -20,6 +21,6 @@ export const gateways = ['splice', 'stream'].map((engine) => ({
       dns: { hosts: { [host]: [`${source.address}:${source.port}`] } },
       relay: { engine },
     })])
-    return [process.execPath, command, 'serve', '--config', config]
+    return [process.execPath, program, 'serve', '--config', config]
   },
 }))

@@ -3,10 +3,13 @@ import { gateways } from './gateway.js'
 import { haproxies } from './haproxy.js'
 import { httpd } from './httpd.js'
 import { finders } from './lookups.js'
+import { namedGateways } from './names.js'
 import { nginx } from './nginx.js'
 import { proxyChain } from './proxy-chain.js'
 import { squid } from './squid.js'
 import { tinyproxy } from './tinyproxy.js'
 
 /** Every peer, in the order in which they take turns. */
-export const peers = [...cLoops, ...gateways, ...haproxies, nginx, squid, tinyproxy, httpd, proxyChain, ...finders]
+export const peers = [
+  ...cLoops, ...gateways, ...haproxies, nginx, squid, tinyproxy, httpd, proxyChain, ...finders, ...namedGateways,
+]

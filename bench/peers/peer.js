@@ -5,13 +5,15 @@
  * returns the command. `target` is the authority to ask for in a CONNECT, and is left out by relays that have no
  * CONNECT: they are measured from the 200 on. `missing` says what keeps it from running here, `version` what runs.
  * `splices` is set on those that do not copy, and carry more in the same time. `part` is set on those that are measured
- * by themselves: of `lookups`, which are no programs, `candidate` says which one.
+ * by themselves: of `lookups`, which are no programs, `candidate` says which one; those of `names` have a name
+ * server beside them, and the `state` that the names are brought into.
  *
  * @typedef {{ address: string, port: number }} Place
- * @typedef {{ listen: Place, source: Place, folder: string }} Setting
+ * @typedef {{ listen: Place, source: Place, nameServer?: Place, folder: string }} Setting
  * @typedef {{
  *   name: string, splices?: boolean, missing: () => string | undefined, version: () => string,
  *   command: (setting: Setting) => string[], target?: (source: Place) => string, part?: string, candidate?: string,
+ *   state?: object, program?: string,
  * }} Peer
  */
 import { spawnSync } from 'node:child_process'

@@ -4,6 +4,7 @@ import { formatNumber } from './format.js'
 const splice = { name: 'C loop, splice', title: 'C splice' }
 const copy = { name: 'C loop, copy', title: 'C copy' }
 const squid = { name: 'Squid', title: 'Squid' }
+const warm = { name: 'gateway, warm', title: 'warm' }
 const finder = { name: 'gateway, parsed address', title: 'gateway' }
 
 /**
@@ -70,6 +71,12 @@ export const columnsOf = {
   idle: [
     ratio('bytes', 'residentBytesPerTunnel', squid),
     absolute('bytes a tunnel', 'residentBytesPerTunnel'),
+  ],
+  names: [
+    ratio('p50', 'namesMilliseconds50', warm, { format: formatNumber }),
+    absolute('p50 ms', 'namesMilliseconds50', { hasSpread: true }),
+    absolute('p99 ms', 'namesMilliseconds99', { hasSpread: true }),
+    absolute('refused', 'refusedShare'),
   ],
   lookups: [
     ratio('IPv4 hit', 'ipv4HitNanoseconds', finder, { format: formatNumber }),
