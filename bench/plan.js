@@ -29,7 +29,7 @@ const full = {
   idle: { tunnels: [1000, 10_000], settleMs: 35_000, repeats: 2 },
   veth: { flows: [1, 8, 64], splicingBytes: 2e9, copyingBytes: 2e9 },
   verify: { sizes: [0, 1, 65_537, 64 * 2 ** 20] },
-  lookups: { sizes: ['used', 'all'], addresses: 4096, fewAddresses: 64, rounds: 3, minMs: 100, loadRounds: 5 },
+  lookups: { sizes: ['used', 'all'], addresses: 4096, fewAddresses: 64, rounds: 3, minMs: 100, load: { rounds: 5, copies: 5 } },
   names: { rate: 100, count: 1000, warmUpCount: 3000, repeats: 3 },
   expectedSeconds: {
     bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2, lookups: 3, names: 14,
@@ -46,7 +46,7 @@ const quick = {
   idle: { tunnels: [200], settleMs: 500, repeats: 1 },
   veth: { flows: [1], splicingBytes: 0.1e9, copyingBytes: 0.1e9 },
   verify: { sizes: [0, 1, 65_537, 2 ** 20] },
-  lookups: { sizes: ['used'], addresses: 256, fewAddresses: 64, rounds: 1, minMs: 1, loadRounds: 1 },
+  lookups: { sizes: ['used'], addresses: 256, fewAddresses: 64, rounds: 1, minMs: 1, load: { rounds: 1, copies: 1 } },
   names: { rate: 100, count: 50, warmUpCount: 200, repeats: 1 },
   expectedSeconds: { bulk: 1, setups: 1, underBulk: 1, pingPong: 1, idle: 1, veth: 1, verify: 1, lookups: 1, names: 5 },
 }
@@ -183,7 +183,7 @@ function planVerify ({ verify, expectedSeconds }) {
 const tagTitles = { used: '2,079 prefixes, three tags', all: '93,362 prefixes, all tags' }
 
 function planLookups ({ lookups, expectedSeconds }, tags) {
-  const { sizes, addresses, fewAddresses, rounds, minMs, loadRounds } = lookups
+  const { sizes, addresses, fewAddresses, rounds, minMs, load } = lookups
   const common = { group: 'lookups', part: 'lookups', network: 'none', expectedSeconds: expectedSeconds.lookups }
   return sizes.flatMap((size) => [
     {
@@ -208,7 +208,7 @@ function planLookups ({ lookups, expectedSeconds }, tags) {
       title: `loading, ${tagTitles[size]}`,
       measure: 'lookupLoad',
       peers: ['gateway, parsed', 'net.BlockList', 'ipaddr.js', 'ip-set'],
-      options: { tags, size, rounds: loadRounds },
+      options: { tags, size, ...load },
     },
   ])
 }

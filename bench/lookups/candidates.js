@@ -1,13 +1,14 @@
 /**
  * What is compared, each as it would stand in the gateway. `load` makes what is searched of the text of a file of
  * service tags, `contains` the function that searches it: that is given what `toInput` makes of an address, and what it
- * returns is as good as true or false. `families` is absent when it is both.
+ * returns is as good as true or false. `families` is absent when it is both; what is
+ * `isOutsideHeap` has no bytes that could be counted here.
  *
  * @typedef {{
  *   load: (text: string, size: 'used' | 'all') => object,
  *   contains: (loaded: object) => (input: unknown) => unknown,
  *   toInput: (address: import('../../src/net/address.ts').Address) => unknown,
- *   families?: number[],
+ *   families?: number[], isOutsideHeap?: boolean,
  * }} Candidate
  */
 import { BlockList } from 'node:net'
@@ -44,6 +45,7 @@ const openers = {
   },
 
   blockList: () => ({
+    isOutsideHeap: true,
     load: (text, size) => fillBlockList(listPrefixes(text, size)),
     toInput: ({ text, family }) => ({ text, family: `ipv${family}` }),
     contains: (list) => ({ text, family }) => list.check(text, family),

@@ -13,9 +13,9 @@ export async function measureLookups (stage, subject, options) {
 }
 
 /** Milliseconds from the text of the file to what is searched; and, in a process that did nothing else, its bytes. */
-export async function measureLookupLoad (stage, subject, { tags, size, rounds }) {
+export async function measureLookupLoad (stage, subject, { tags, size, rounds, copies }) {
   const { first, later, json } = await runJob(stage, subject, { kind: 'load', tags, size, rounds })
-  const { bytes } = await runJob(stage, subject, { kind: 'bytes', tags, size })
+  const { bytes } = await runJob(stage, subject, { kind: 'bytes', tags, size, copies })
   return {
     firstLoadMilliseconds: first,
     laterLoadMilliseconds: later,
