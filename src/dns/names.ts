@@ -175,8 +175,12 @@ export function createNames (options: NamesOptions): Names {
 
 function recallBoth ({ questions: [ipv6, ipv4] }: HeldName): readonly Recollection[] | undefined {
   const first = ipv6.recall()
-  const second = first === undefined ? undefined : ipv4.recall()
-  return first === undefined || second === undefined ? undefined : [first, second]
+  const second = ipv4.recall()
+  if (first !== undefined && second !== undefined) return [first, second]
+  const known = first ?? second
+  if (known === undefined || known.answer.addresses.length === 0) return undefined
+  const none = (first === undefined ? ipv6 : ipv4).recallNone()
+  return none === undefined ? undefined : [known, none]
 }
 
 function classify (found: readonly Recollection[], isHeld: boolean): CacheResult {

@@ -34,6 +34,8 @@ export class Question {
   /** What was heard since, if it was bad. */
   #bad: Answer | undefined
   #badUntil = 0
+  /** The last that the name servers have said, and not failed to say, if it was that there is no address. */
+  #none: Answer | undefined
   #flight: Promise<void> | undefined
   #flightBegan = 0
 
@@ -49,6 +51,16 @@ export class Question {
     if (this.#good !== undefined && now < this.#goodUntil) return { answer: this.#good, isStale: false }
     if (this.#bad === undefined || now >= this.#badUntil) return undefined
     return this.#recallStale(now) ?? { answer: this.#bad, isStale: false }
+  }
+
+  /**
+   * That there is no address of this family, however long ago it was said, while it is asked for again. For a name that
+   * has addresses of the other family, which then does not wait for what most registries do not have.
+   */
+  recallNone (): Recollection | undefined {
+    if (this.#none === undefined) return undefined
+    void this.refresh()
+    return { answer: this.#none, isStale: false }
   }
 
   /** What is believed now, or what the name servers say; a stale answer when they say nothing in time. */
@@ -91,6 +103,7 @@ export class Question {
 
   #hear (answer: Answer): void {
     const { minTtlMs, maxTtlMs, negativeTtlMs, now } = this.#options
+    if (isDefinite(answer)) this.#none = answer.outcome === 'no_addresses' ? answer : undefined
     if (answer.outcome === 'answered') {
       this.#good = answer
       this.#goodUntil = now() + Math.min(maxTtlMs, Math.max(minTtlMs, answer.ttlMs))

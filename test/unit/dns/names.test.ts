@@ -369,3 +369,31 @@ t.test('a name whose address changes each second is asked for once a second at m
   t.equal(server.countQuestions(name, 'A'), 4)
   t.equal(changes.length, 3)
 })
+
+t.test('a name with addresses of one family does not wait for the other, which it never had', async (t) => {
+  let isSilent = false
+  const { names, server, queries, lookups, passMs } = await start(t, ({ type }) => {
+    if (type === 'A') return { addresses: ['192.0.2.1'], ttl: 300 }
+    return isSilent ? { silent: true } : {}
+  })
+  await names.lookup(name)
+  passMs(5001)
+  isSilent = true
+  const startedAt = performance.now()
+  for (let round = 0; round < 20; round++) t.strictSame(await lookupTexts(names), ['192.0.2.1'])
+  t.ok(performance.now() - startedAt < 500, 'twenty times, and not 50 ms each')
+  t.equal(lookups.filter((result) => result === 'hit').length, 20)
+  while (server.questions.length < 3) await new Promise(setImmediate)
+  t.equal(server.countQuestions(name, 'AAAA'), 2, 'it is asked for behind the answer, once')
+  t.equal(queries.length, 2)
+})
+
+t.test('a family that a name gets is there for the next look-up', async (t) => {
+  const { answers, answerWith } = createSwitch({ addresses: ['192.0.2.1'], ttl: 300 })
+  const { names, passMs } = await start(t, answers)
+  await names.lookup(name)
+  answerWith({ addresses: ['192.0.2.1', '2001:db8::1'], ttl: 300 })
+  passMs(5001)
+  t.strictSame(await lookupTexts(names), ['192.0.2.1'])
+  while ((await lookupTexts(names)).length < 2) await new Promise(setImmediate)
+})
