@@ -90,8 +90,9 @@ const resolutionDelayMs = 50
 const defaultMaxEntries = 2048
 // A kept name is in use for so long after it was looked up: a pull looks a login server up every few seconds.
 const inUseMs = 300_000
-// A question takes a fraction of a second, and the records of Azure's addresses live ten.
-const aheadMs = 1500
+// The 1.8 s that a silent name server is waited for, and the half second between two calls: when the answer ends it is
+// known by then whether there is another. The records of Azure's addresses live ten seconds.
+const aheadMs = 2300
 // A name server on a device is a small thing.
 const questionsAtOnce = 16
 
