@@ -36,7 +36,7 @@ export class Question {
   #badUntil = 0
   /** The last that the name servers have said, and not failed to say, if it was that there is no address. */
   #none: Answer | undefined
-  #flight: Promise<void> | undefined
+  #flight: Promise<Answer> | undefined
   #flightBegan = 0
 
   constructor (name: HostName, family: 4 | 6, options: QuestionOptions) {
@@ -69,21 +69,18 @@ export class Question {
     if (known !== undefined) return known
     const flight = this.refresh()
     const stale = this.#recallStale(this.#options.now())
-    if (stale !== undefined) {
-      // The last time they failed: whether they still do is found out behind the answer.
-      if (this.#bad !== undefined) return stale
-      const isAnswered = await settlesWithin(flight, this.#flightBegan + patienceMs - this.#options.now())
-      if (!isAnswered) return stale
-    } else {
-      await flight
-    }
-    return this.recall() ?? { answer: unheard, isStale: false }
+    // What has just been heard is believed once, however short its time is.
+    if (stale === undefined) return { answer: await flight, isStale: false }
+    // The last time they failed: whether they still do is found out behind the answer.
+    if (this.#bad !== undefined) return stale
+    const heard = await waitFor(flight, this.#flightBegan + patienceMs - this.#options.now())
+    return heard !== undefined && isDefinite(heard) ? { answer: heard, isStale: false } : stale
   }
 
-  /** Asks, unless that is being done; resolves when there is an answer, or none to be had. Never rejects. */
-  async refresh (): Promise<void> {
+  /** Asks, unless that is being done. Never rejects. */
+  async refresh (): Promise<Answer> {
     this.#flight ??= this.#ask().finally(() => { this.#flight = undefined })
-    await this.#flight
+    return await this.#flight
   }
 
   /** Whether what is believed ends within the time, and nobody has asked again. */
@@ -92,13 +89,14 @@ export class Question {
     return this.#options.now() + durationMs >= Math.max(this.#goodUntil, this.#badUntil)
   }
 
-  async #ask (): Promise<void> {
+  async #ask (): Promise<Answer> {
     const { resolver, now, onAnswer } = this.#options
     this.#flightBegan = now()
     const answer = await resolver.resolve(this.name, this.family)
     const before = this.#good
     this.#hear(answer)
     onAnswer(this, answer, before)
+    return answer
   }
 
   #hear (answer: Answer): void {
@@ -123,14 +121,11 @@ export class Question {
   }
 }
 
-// An answer that is over in the moment it comes: only with a clock that jumps.
-const unheard: Answer = { outcome: 'failed', addresses: [], ttlMs: 0 }
-
-/** Whether a promise settles within the time. */
-async function settlesWithin (promise: Promise<void>, durationMs: number): Promise<boolean> {
+/** What a promise brings within the time. */
+async function waitFor<T> (promise: Promise<T>, durationMs: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => { timer = setTimeout(resolve, durationMs, false) })
-  const isSettled = await Promise.race([promise.then(() => true), late])
+  const late = new Promise<undefined>((resolve) => { timer = setTimeout(resolve, durationMs, undefined) })
+  const first = await Promise.race([promise, late])
   clearTimeout(timer)
-  return isSettled
+  return first
 }
