@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { Test } from 'tap'
+import type { Command } from '../../src/cli/command.ts'
 import { builtCommand, builtCommandWords, cleanEnvironment } from './daemon.ts'
 
 /** What a command has written when it is over, and how it ended. */
@@ -75,4 +76,15 @@ async function untilText (stream: Readable, text: string): Promise<string> {
     })
     stream.once('close', () => reject(new Error(`it ended without ${JSON.stringify(text)}, after ${JSON.stringify(written)}`)))
   })
+}
+
+/** Runs a command in this process, one that has nothing to put away when it is stopped. */
+export async function runHere (command: Command, argv: readonly string[]): Promise<Result & { readonly code: number }> {
+  const written = { stdout: '', stderr: '' }
+  const code = await command.run(argv, {
+    stdout: { write: (text) => { written.stdout += text } },
+    stderr: { write: (text) => { written.stderr += text } },
+    takeStop () { throw new Error('it has nothing to put away') },
+  })
+  return { code, ...written }
 }

@@ -7,22 +7,10 @@ import { parseDocument } from 'yaml'
 import { UsageError } from '../../../src/cli/args.ts'
 import { certsCommand } from '../../../src/cli/certs.ts'
 import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
+import { runHere } from '../../support/command-run.ts'
 
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-async function run (...argv: string[]): Promise<Outcome> {
-  let stdout = ''
-  let stderr = ''
-  const code = await certsCommand.run(argv, {
-    stdout: { write: (text) => { stdout += text } },
-    stderr: { write: (text) => { stderr += text } },
-    takeStop () { throw new Error('it has nothing to put away') },
-  })
-  return { code, stdout, stderr }
+async function run (...argv: string[]): ReturnType<typeof runHere> {
+  return await runHere(certsCommand, argv)
 }
 
 async function readMode (path: string): Promise<number> {

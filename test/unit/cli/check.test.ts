@@ -4,6 +4,7 @@ import t from 'tap'
 import { UsageError } from '../../../src/cli/args.ts'
 import { checkCommand } from '../../../src/cli/check.ts'
 import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
+import { runHere } from '../../support/command-run.ts'
 
 const folder = t.testdir({
   'good.yaml': `registries:
@@ -17,14 +18,8 @@ dns: {servers: [10.0.0.53, '[fd00::53]:5353'], hosts: {contoso.azurecr.io: [10.0
   'tls.yaml': 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\nlisten: {tls: {certFile: tls.crt, keyFile: tls.key}}\n',
 })
 
-async function run (...argv: string[]): Promise<{ code: number, stdout: string, stderr: string }> {
-  const written = { stdout: '', stderr: '' }
-  const code = await checkCommand.run(argv, {
-    stdout: { write: (text) => { written.stdout += text } },
-    stderr: { write: (text) => { written.stderr += text } },
-    takeStop () { throw new Error('it has nothing to put away') },
-  })
-  return { code, ...written }
+async function run (...argv: string[]): ReturnType<typeof runHere> {
+  return await runHere(checkCommand, argv)
 }
 
 t.test('a good configuration is printed as the allowlist that it makes', async (t) => {

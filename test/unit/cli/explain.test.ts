@@ -3,22 +3,10 @@ import { stringify } from 'yaml'
 import { UsageError } from '../../../src/cli/args.ts'
 import { explainCommand } from '../../../src/cli/explain.ts'
 import { createTableAnswers, startNameServer } from '../../../src/lab/name-server.ts'
+import { runHere } from '../../support/command-run.ts'
 
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-async function run (argv: readonly string[]): Promise<Outcome> {
-  let stdout = ''
-  let stderr = ''
-  const code = await explainCommand.run(argv, {
-    stdout: { write: (text) => { stdout += text } },
-    stderr: { write: (text) => { stderr += text } },
-    takeStop () { throw new Error('it has nothing to put away') },
-  })
-  return { code, stdout, stderr }
+async function run (argv: readonly string[]): ReturnType<typeof runHere> {
+  return await runHere(explainCommand, argv)
 }
 
 /** A configuration file whose names are known to a name server on loopback. */

@@ -6,15 +6,10 @@ import { UsageError } from '../../../src/cli/args.ts'
 import { tagsCommand } from '../../../src/cli/tags.ts'
 import { listenOnLoopback } from '../../../src/lab/loopback.ts'
 import { countResources } from '../../support/resources.ts'
+import { runHere } from '../../support/command-run.ts'
 
-async function run (...argv: string[]): Promise<{ code: number, stdout: string, stderr: string }> {
-  const written = { stdout: '', stderr: '' }
-  const code = await tagsCommand.run(argv, {
-    stdout: { write: (text) => { written.stdout += text } },
-    stderr: { write: (text) => { written.stderr += text } },
-    takeStop () { throw new Error('it has nothing to put away') },
-  })
-  return { code, ...written }
+async function run (...argv: string[]): ReturnType<typeof runHere> {
+  return await runHere(tagsCommand, argv)
 }
 
 type Tags = Readonly<Record<string, readonly string[]>>
