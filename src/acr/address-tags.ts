@@ -6,6 +6,11 @@ export const tagScopes = ['global', 'regional'] as const
 
 export type TagScope = typeof tagScopes[number]
 
+/** What becomes of an address outside the tags of its name: refused, told of, or nothing at all. */
+export const tagModes = ['enforce', 'report', 'off'] as const
+
+export type TagMode = typeof tagModes[number]
+
 interface Home {
   readonly services: readonly string[]
   /** An address elsewhere is told of, and dialled. */

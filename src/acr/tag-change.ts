@@ -38,6 +38,12 @@ export interface TagNeed {
   readonly names: readonly string[]
 }
 
+/** Tells of a tag's name, however it is capitalised, whether the tag is in use. */
+export function createTagFilter ({ names }: TagNeed): (name: string) => boolean {
+  const needed = new Set(names.map((name) => name.toLowerCase()))
+  return (name) => needed.has(name.toLowerCase())
+}
+
 /** Why a file cannot serve, in half a sentence; `undefined` when it can. */
 export function findTagLack ({ cloud, names }: TagNeed, serviceTags: ServiceTags): string | undefined {
   if (serviceTags.cloud !== cloud) return `is for the cloud ${serviceTags.cloud}, and the registries are in ${cloud}`

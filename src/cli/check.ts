@@ -3,7 +3,7 @@ import type { Configuration } from '../config/configuration.ts'
 import { describeConfiguration } from '../config/effective.ts'
 import { type LoadResult, loadConfiguration } from '../config/load.ts'
 import { listDrift } from '../config/endpoint-drift.ts'
-import { readEndpointLists } from '../config/endpoint-list.ts'
+import { maxEndpointListBytes, readEndpointLists } from '../config/endpoint-list.ts'
 import { escapeControls } from '../config/problem.ts'
 import { createConfiguredPolicy } from '../gateway.ts'
 import { readTextFile } from '../host/text-file.ts'
@@ -64,12 +64,9 @@ type Drift =
   | { readonly ok: true, readonly messages: readonly string[] }
   | { readonly ok: false, readonly problem: string }
 
-/** A list of endpoints has a few kilobytes. */
-const maxEndpointBytes = 1024 * 1024
-
 async function readDrift (file: string | undefined, result: LoadResult): Promise<Drift> {
   if (file === undefined) return { ok: true, messages: [] }
-  const content = await readTextFile(file, maxEndpointBytes)
+  const content = await readTextFile(file, maxEndpointListBytes)
   if (!content.ok) return { ok: false, problem: `${escapeControls(file)} ${content.message}` }
   const read = readEndpointLists(content.text)
   if (!read.ok) return { ok: false, problem: `${escapeControls(file)}: ${read.problem}` }

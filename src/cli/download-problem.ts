@@ -1,5 +1,6 @@
-import { type DownloadError, maxDownloadBytes } from '../tags/download.ts'
+import type { DownloadError } from '../tags/download.ts'
 import { microsoftHosts } from '../tags/download-page.ts'
+import { maxTagFileBytes } from '../tags/tag-file.ts'
 
 const offline = 'or fetch the file elsewhere, from Microsoft\'s download page, and copy it here'
 
@@ -15,7 +16,7 @@ export function describeDownload ({ failure, url, code }: DownloadError, isMirro
     case 'status': return `${url} was answered with ${code}; try again later, ${offline}`
     case 'no_link': return `${url} links to no file of service tags for this cloud; write --from with the file's own ` +
       `address, ${offline}`
-    case 'too_long': return `${url} is longer than ${maxDownloadBytes / 1024 / 1024} MiB; see that it is the right address`
+    case 'too_long': return `${url} is longer than ${maxTagFileBytes / 1024 / 1024} MiB; see that it is the right address`
     case 'insecure': return `${url}, where the address leads, is not https; write --from with one that stays with https`
     case 'bad_proxy': return 'HTTPS_PROXY or HTTP_PROXY is no address of a proxy; write it like http://proxy.example:3128'
   }

@@ -1,8 +1,9 @@
 import { text as readAll } from 'node:stream/consumers'
-import { type EndpointList, readEndpointLists } from '../config/endpoint-list.ts'
+import { type EndpointList, maxEndpointListBytes, readEndpointLists } from '../config/endpoint-list.ts'
+import { maxFileBytes } from '../config/load.ts'
 import { escapeControls } from '../config/problem.ts'
 import { createRegistryBlock, mergeRegistries } from '../config/registry-block.ts'
-import { replaceFile } from '../host/replace-file.ts'
+import { describeWriteFailure, replaceFile } from '../host/replace-file.ts'
 import { readTextFile } from '../host/text-file.ts'
 import { UsageError, parseArguments } from './args.ts'
 import { type Command, type ExitCode, type Terminal, exitCode } from './command.ts'
@@ -25,9 +26,6 @@ Examples:
   acr-egress check --endpoints endpoints.json      what has changed since
 `
 
-/** A page of output has a few kilobytes. */
-const maxBytes = 1024 * 1024
-
 /** `acr-egress import`: from Azure's own list of endpoints to a configuration. */
 export const importCommand: Command = {
   help,
@@ -36,7 +34,7 @@ export const importCommand: Command = {
     const given = parseArguments(argv, { into: { type: 'string' } })
     const [file = '-', ...more] = given.words
     if (more.length > 0) throw new UsageError(`import takes one file; write the outputs of ${file} and ${more.join(', ')} into one`)
-    const input = file === '-' ? await readInput(terminal) : await readTextFile(file, maxBytes)
+    const input = file === '-' ? await readInput(terminal) : await readTextFile(file, maxEndpointListBytes)
     if (!input.ok) return fail(terminal, file, input.message)
     const read = readEndpointLists(input.text)
     if (!read.ok) return fail(terminal, file === '-' ? 'standard input' : file, read.problem)
@@ -53,11 +51,11 @@ type Input = { readonly ok: true, readonly text: string } | { readonly ok: false
 async function readInput ({ stderr }: Terminal): Promise<Input> {
   if (process.stdin.isTTY) stderr.write('Paste the output of az acr show-endpoints, then press Ctrl-D.\n')
   const text = await readAll(process.stdin)
-  return text.length > maxBytes ? { ok: false, message: 'is too long; give it the output of az alone' } : { ok: true, text }
+  return text.length > maxEndpointListBytes ? { ok: false, message: 'is too long; give it the output of az alone' } : { ok: true, text }
 }
 
 async function putInto (file: string, lists: readonly EndpointList[], terminal: Terminal): Promise<ExitCode> {
-  const existing = await readTextFile(file, maxBytes)
+  const existing = await readTextFile(file, maxFileBytes)
   if (!existing.ok && !existing.isAbsent) return fail(terminal, file, existing.message)
   const merged = mergeRegistries(existing.ok ? existing.text : '', lists)
   if (!merged.ok) return fail(terminal, file, merged.problem)
@@ -69,8 +67,9 @@ async function putInto (file: string, lists: readonly EndpointList[], terminal: 
   try {
     await replaceFile(file, merged.text)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error
-    return fail(terminal, file, `cannot be written (${String(error.code)}); see that its folder is there and yours to write`)
+    const problem = describeWriteFailure(error)
+    if (problem === undefined) throw error
+    return fail(terminal, file, problem)
   }
   terminal.stdout.write(`${escapeControls(file)} has ${hosts} now. See what it lets through: acr-egress check --config ${escapeControls(file)}\n`)
   return exitCode.ok

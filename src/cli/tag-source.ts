@@ -1,9 +1,9 @@
-import { type Cloud, clouds } from '../acr/clouds.ts'
 import { listTagNeed } from '../acr/address-tags.ts'
+import { type Cloud, clouds } from '../acr/clouds.ts'
 import type { TagNeed } from '../acr/tag-change.ts'
 import { loadConfiguration } from '../config/load.ts'
 import { escapeControls } from '../config/problem.ts'
-import { type TagFile, type TagFileReading, readAnyTagFile } from '../tags/tag-file.ts'
+import { type TagFile, readAnyTagFile } from '../tags/tag-file.ts'
 import { type Arguments, UsageError, suggestion } from './args.ts'
 import type { Terminal } from './command.ts'
 import { printProblems } from './configuration-flags.ts'
@@ -61,11 +61,9 @@ function readCloud (text = 'Public'): Cloud {
   throw new UsageError(`--cloud ${text}: write ${names.join(', ')}${suggestion(text, names, '')}`)
 }
 
-/** Reads a file, all of its tags or those that are wanted; when it cannot be, says so. */
-export async function readForPerson (
-  file: string, terminal: Terminal, isWanted: (name: string) => boolean = () => true,
-): Promise<TagFile | undefined> {
-  const reading: TagFileReading = await readAnyTagFile(file, isWanted)
+/** Reads a file with all of its tags; when it cannot be read, says so. */
+export async function readForPerson (file: string, terminal: Terminal): Promise<TagFile | undefined> {
+  const reading = await readAnyTagFile(file, () => true)
   if (reading.ok) return reading.tagFile
   terminal.stderr.write(`${escapeControls(file)} ${reading.message}\n`)
   return undefined

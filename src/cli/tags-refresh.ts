@@ -1,12 +1,14 @@
 import { utimes } from 'node:fs/promises'
 import { type ServiceTags, parseServiceTags } from '../acr/service-tags.ts'
-import { type TagChange, type TagNeed, findTagLack, findTagLoss, listTagChanges } from '../acr/tag-change.ts'
+import {
+  type TagChange, type TagNeed, createTagFilter, findTagLack, findTagLoss, listTagChanges,
+} from '../acr/tag-change.ts'
 import { escapeControls } from '../config/problem.ts'
-import { replaceFile } from '../host/replace-file.ts'
+import { describeWriteFailure, replaceFile } from '../host/replace-file.ts'
 import { readTextFile } from '../host/text-file.ts'
-import { DownloadError, downloadServiceTags, isSecure, maxDownloadBytes } from '../tags/download.ts'
+import { DownloadError, downloadServiceTags, isSecure } from '../tags/download.ts'
 import type { Download } from '../tags/download-page.ts'
-import { findNamedDay } from '../tags/tag-file.ts'
+import { findNamedDay, maxTagFileBytes } from '../tags/tag-file.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'
 import { type ExitCode, type Terminal, exitCode } from './command.ts'
 import { describeDownload } from './download-problem.ts'
@@ -70,10 +72,9 @@ async function refresh (source: TagSource, { from, given, terminal }: Request): 
       if (error.failure === 'bad_proxy') throw new UsageError(problem)
       return { result: 'failed', problem, changes: [] }
     }
-    // Of the system, about the file; anything else is a bug.
-    if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) throw error
-    const problem = `${source.file} cannot be written (${String(error.code)}); see that its folder is there and yours to write`
-    return { result: 'failed', problem, changes: [] }
+    const problem = describeWriteFailure(error)
+    if (problem === undefined) throw error
+    return { result: 'failed', problem: `${source.file} ${problem}`, changes: [] }
   }
 }
 
@@ -92,12 +93,12 @@ async function fetchWithProgress (
 
 /** Judges what was fetched, and puts it in the place of the file. Rejects with the system's error. */
 async function put ({ text }: Download, { file, need }: TagSource, given: Arguments): Promise<Outcome> {
-  const parsed = parseNeeded(text, need)
+  const parsed = parseServiceTags(text, createTagFilter(need))
   if (!parsed.ok) return refused(`it ${parsed.problem}; see that this is the right address`)
   const { serviceTags } = parsed
   const lack = findTagLack(need, serviceTags)
   if (lack !== undefined) return refused(`it ${lack}; see that the cloud and the regions are the right ones`)
-  const old = await readTextFile(file, maxDownloadBytes)
+  const old = await readTextFile(file, maxTagFileBytes)
   if (old.ok && old.text === text) {
     // So that its age says when it was looked at.
     if (!given.has('dry-run')) await utimes(file, new Date(), new Date())
@@ -112,14 +113,9 @@ async function put ({ text }: Download, { file, need }: TagSource, given: Argume
   return { result: old.ok ? 'replaced' : 'created', changes }
 }
 
-function parseNeeded (text: string, { names }: TagNeed): ReturnType<typeof parseServiceTags> {
-  const needed = new Set(names.map((name) => name.toLowerCase()))
-  return parseServiceTags(text, (name) => needed.has(name.toLowerCase()))
-}
-
 /** What a new file is judged against: also a file that lacks a tag which is in use since, but none of another cloud. */
 function readComparable (text: string, need: TagNeed): ServiceTags | undefined {
-  const parsed = parseNeeded(text, need)
+  const parsed = parseServiceTags(text, createTagFilter(need))
   return parsed.ok && parsed.serviceTags.cloud === need.cloud ? parsed.serviceTags : undefined
 }
 

@@ -1,10 +1,10 @@
-import type { TagScope } from '../acr/address-tags.ts'
+import type { TagMode, TagScope } from '../acr/address-tags.ts'
 import type { Registry } from '../acr/endpoints.ts'
 import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
 import type { TagFile } from '../tags/tag-file.ts'
-import type { CheckedSettings, logLevels, relayEngines, tagModes } from './schema.ts'
+import type { CheckedSettings, logLevels, relayEngines } from './schema.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
 /** What the program runs on: checked, complete, in the program's own units, and frozen. */
@@ -37,7 +37,7 @@ export interface Configuration {
     readonly hosts: ReadonlyMap<HostName, readonly AddressWithPort[]>
   }
   readonly addresses: {
-    readonly mode: typeof tagModes[number]
+    readonly mode: TagMode
     readonly scope: TagScope
     readonly maxAgeMs: number
     /** The path of the file of service tags, absolute. */

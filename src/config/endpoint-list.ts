@@ -19,6 +19,9 @@ export type EndpointLists =
   | { readonly ok: true, readonly lists: readonly EndpointList[] }
   | { readonly ok: false, readonly problem: string }
 
+/** The longest text that is taken, in bytes: a hundred registries with ten regions each have a tenth of it. */
+export const maxEndpointListBytes = 1024 * 1024
+
 /** What is wrong with a text, thrown inside this file only. */
 class Unreadable extends Error {}
 

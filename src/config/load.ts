@@ -39,7 +39,7 @@ export type LoadResult =
   }
 
 /** A configuration is a few screens long; what is a thousand times that is another file. */
-const maxBytes = 1024 * 1024
+export const maxFileBytes = 1024 * 1024
 const maxProblems = 100
 
 /**
@@ -86,7 +86,7 @@ async function readSettings (options: LoadOptions): Promise<SettingsFile> {
   const file = options.file ?? options.defaultFile ?? defaultFile
   const hasRegistries = options.registries !== undefined && options.registries.length > 0
   const hasFlags = hasRegistries || options.listen !== undefined || options.admin !== undefined
-  const content = await readTextFile(file, maxBytes)
+  const content = await readTextFile(file, maxFileBytes)
   const origin = { folder: dirname(resolve(file)), source: hasFlags ? `${file} and flags` : file }
   if (content.ok) return { ...origin, ...parseSettings(content.text, file) }
   if (!content.isAbsent || options.file !== undefined) {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { tagScopes } from '../acr/address-tags.ts'
+import { tagModes, tagScopes } from '../acr/address-tags.ts'
 import { canonicalHostName } from '../net/host-name.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { bool, choice, count, duration, expecting, listOf, listenPort, path, section } from './fields.ts'
@@ -11,9 +11,6 @@ import {
 
 /** The choices of `relay.engine`. */
 export const relayEngines = ['auto', 'splice', 'stream'] as const
-
-/** What becomes of an address outside the service tags of its name. */
-export const tagModes = ['enforce', 'report', 'off'] as const
 
 /** What is written to a log: these and what is graver. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const

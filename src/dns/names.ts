@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Address } from '../net/address.ts'
 import type { CutSignal } from '../net/cut-signal.ts'
 import type { HostName } from '../net/host-name.ts'
-import { Question, type Recollection } from './question.ts'
+import { Question, type Recollection, waitFor } from './question.ts'
 import type { Answer, QueryOutcome, Resolver } from './resolver.ts'
 
 /** An address that a name stands for. */
@@ -210,10 +210,7 @@ async function askBoth ({ questions: [ipv6, ipv4] }: HeldName): Promise<readonly
     answers[1].then((found) => ({ found, other: answers[0] })),
   ])
   if (first.found.answer.addresses.length === 0) return [first.found, await first.other]
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => { timer = setTimeout(resolve, resolutionDelayMs, undefined) })
-  const second = await Promise.race([first.other, late])
-  clearTimeout(timer)
+  const second = await waitFor(first.other, resolutionDelayMs)
   return second === undefined ? [first.found] : [first.found, second]
 }
 

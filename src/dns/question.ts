@@ -121,8 +121,8 @@ export class Question {
   }
 }
 
-/** What a promise brings within the time. */
-async function waitFor<T> (promise: Promise<T>, durationMs: number): Promise<T | undefined> {
+/** What a promise brings within the time, in milliseconds; `undefined` when it is late. Leaves no timer behind. */
+export async function waitFor<T> (promise: Promise<T>, durationMs: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => { timer = setTimeout(resolve, durationMs, undefined) })
   const first = await Promise.race([promise, late])

@@ -42,3 +42,9 @@ async function syncFolder (folder: string): Promise<void> {
     await handle.close()
   }
 }
+
+/** What an error of the system about the writing of a file is to a person; `undefined` for another error, a bug. */
+export function describeWriteFailure (error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined
+  return `cannot be written (${String(error.code)}); see that its folder is there and yours to write`
+}

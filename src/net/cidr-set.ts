@@ -5,7 +5,10 @@ import { type Cidr, compareWords, lastWords, wordsBehind } from './cidr.ts'
 export interface CidrSet {
   /** IPv4 first, each family by its addresses, a wider block before those inside it; no block twice. */
   readonly blocks: readonly Cidr[]
-  /** The narrowest block that holds the address: some 17 comparisons for 100,000 blocks, nothing allocated. */
+  /**
+   * The narrowest block that holds the address: some 17 comparisons for 100,000 blocks, nothing allocated. An
+   * IPv4-mapped IPv6 address is an IPv6 address: it lies in no IPv4 block.
+   */
   find (address: Pick<Address, 'family' | 'words'>): Cidr | undefined
 }
 

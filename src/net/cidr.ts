@@ -26,16 +26,6 @@ export function parseCidr (text: string): Cidr | undefined {
   return clean ? { first, prefixLength, text: `${first.text}/${prefixLength}` } : undefined
 }
 
-/** Whether the address lies in the block. An IPv4-mapped IPv6 address is an IPv6 address: it lies in no IPv4 block. */
-export function cidrContains ({ first, prefixLength }: Cidr, { family, words }: Address): boolean {
-  if (first.family !== family) return false
-  for (let index = 0; index * 32 < prefixLength; index++) {
-    const difference = (words[index] ?? 0) ^ (first.words[index] ?? 0)
-    if ((difference & wordMask(prefixLength, index)) !== 0) return false
-  }
-  return true
-}
-
 /** The last address of the block, as `Address.words`. */
 export function lastWords ({ first, prefixLength }: Cidr): readonly number[] {
   return first.words.map((word, index) => (word | ~wordMask(prefixLength, index)) >>> 0)

@@ -1,3 +1,4 @@
+import type { TagMode } from '../acr/address-tags.ts'
 import type { ServiceTag, ServiceTags } from '../acr/service-tags.ts'
 import type { Address } from '../net/address.ts'
 import { type Authority, parseAuthority } from '../net/authority.ts'
@@ -50,11 +51,6 @@ export interface PolicySources extends RuleSources {
   /** Absent when there is no file of them: any public address will do then. */
   readonly serviceTags?: ServiceTags
 }
-
-/** What becomes of an address outside its service tags: refused, told of, or nothing at all. */
-export const tagModes = ['enforce', 'report', 'off'] as const
-
-export type TagMode = typeof tagModes[number]
 
 /** The one port that a registry is reached at (Azure Container Registry, "Configure rules", 2024-09). */
 const registryPort = 443

@@ -1,6 +1,7 @@
 import { EnvHttpProxyAgent, type Response, fetch } from 'undici'
 import type { Cloud } from '../acr/clouds.ts'
 import { type Download, findLinks, findPage, listLastResorts } from './download-page.ts'
+import { maxTagFileBytes } from './tag-file.ts'
 
 /** How a download failed; a closed list. */
 export type DownloadFailure =
@@ -33,9 +34,6 @@ export interface DownloadOptions {
   /** Milliseconds for all of it. */
   readonly timeoutMs?: number
 }
-
-/** The longest that is taken, in bytes; the largest file so far has 4 MB. */
-export const maxDownloadBytes = 32 * 1024 * 1024
 
 const maxRedirects = 5
 
@@ -165,7 +163,7 @@ async function readBody (response: Response, url: URL, { onProgress }: GetOption
   try {
     for await (const part of response.body ?? []) {
       length += part.length
-      if (length > maxDownloadBytes) throw new DownloadError('too_long', url.href)
+      if (length > maxTagFileBytes) throw new DownloadError('too_long', url.href)
       parts.push(part)
       onProgress(length, Math.max(total, length))
     }

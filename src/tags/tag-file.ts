@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type ServiceTags, parseServiceTags } from '../acr/service-tags.ts'
-import { type TagNeed, findTagLack } from '../acr/tag-change.ts'
+import { type TagNeed, createTagFilter, findTagLack } from '../acr/tag-change.ts'
 import { readTextFile } from '../host/text-file.ts'
 
 /** A file of service tags that was read, with what is known of it. */
@@ -22,20 +22,19 @@ export type TagFileReading =
   | { readonly ok: true, readonly tagFile: TagFile }
   | { readonly ok: false, readonly isAbsent: boolean, readonly message: string }
 
-/** The largest so far has 4 MB. */
-const maxBytes = 32 * 1024 * 1024
+/** The longest file that is taken, in bytes; the largest so far has 4 MB. */
+export const maxTagFileBytes = 32 * 1024 * 1024
 
 /** Reads a file of service tags, keeps the tags that are needed, and sees that they are there. Never rejects. */
 export async function readTagFile (file: string, need: TagNeed): Promise<TagFileReading> {
-  const names = new Set(need.names.map((name) => name.toLowerCase()))
-  const reading = await readAnyTagFile(file, (name) => names.has(name.toLowerCase()))
+  const reading = await readAnyTagFile(file, createTagFilter(need))
   const lack = reading.ok ? findTagLack(need, reading.tagFile.serviceTags) : undefined
   return lack === undefined ? reading : unusable(`${lack}; ${advice}`)
 }
 
 /** Reads a file of service tags of any cloud, and keeps the tags that are wanted. Never rejects. */
 export async function readAnyTagFile (file: string, isWanted: (name: string) => boolean): Promise<TagFileReading> {
-  const content = await readTextFile(file, maxBytes, { takesPipe: false })
+  const content = await readTextFile(file, maxTagFileBytes, { takesPipe: false })
   if (!content.ok) return content
   const parsed = parseServiceTags(content.text, isWanted)
   if (!parsed.ok) return unusable(`${parsed.problem}; ${advice}`)

@@ -185,7 +185,7 @@ function createReadSeries (registry: Registry, { version, ...sources }: SeriesSo
   ]
 }
 
-/** The series on service tags; without a file of them they have no samples. */
+/** The series on service tags; without a file of them the age is not a number, and the others have no samples. */
 function createTagSeries (registry: Registry, { serviceTags }: SeriesSources): readonly unknown[] {
   const registers = [registry]
   return [

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { bitLength } from '../../../src/net/address.ts'
-import { cidrContains, parseCidr } from '../../../src/net/cidr.ts'
+import { type Address, bitLength } from '../../../src/net/address.ts'
+import { type Cidr, parseCidr } from '../../../src/net/cidr.ts'
 import { createCidrSet, emptyCidrSet } from '../../../src/net/cidr-set.ts'
 import { addressOf, anyAddress, bitsOf, holds, readAddress, readCidr } from './addresses.ts'
 
@@ -43,6 +43,10 @@ t.test('a block with bits behind its length is refused, and only such a block', 
   }))
 })
 
+function blockHolds (block: Cidr, address: Address): boolean {
+  return createCidrSet([block]).find(address) !== undefined
+}
+
 t.test('a block holds exactly the addresses that share its leading bits', async () => {
   fc.assert(fc.property(addressAndLength, anyAddress, fc.nat(127), ([near, length], far, flipped) => {
     const bits = bitLength(near.family)
@@ -50,14 +54,14 @@ t.test('a block holds exactly the addresses that share its leading bits', async 
     const first = addressOf(near.family, (bitsOf(near) >> hostBits) << hostBits)
     const block = readCidr(`${first.text}/${length}`)
     const neighbour = addressOf(near.family, bitsOf(near) ^ (1n << BigInt(flipped % bits)))
-    return cidrContains(block, near) &&
-      [neighbour, readAddress(far)].every((address) => cidrContains(block, address) === holds(block, address))
+    return blockHolds(block, near) &&
+      [neighbour, readAddress(far)].every((address) => blockHolds(block, address) === holds(block, address))
   }), { numRuns: 1000 })
 })
 
 t.test('a mapped address lies in no IPv4 block, and an IPv4 address in no IPv6 block', async (t) => {
-  t.notOk(cidrContains(readCidr('0.0.0.0/0'), readAddress('::ffff:10.0.0.1')))
-  t.notOk(cidrContains(readCidr('::/0'), readAddress('10.0.0.1')))
+  t.notOk(blockHolds(readCidr('0.0.0.0/0'), readAddress('::ffff:10.0.0.1')))
+  t.notOk(blockHolds(readCidr('::/0'), readAddress('10.0.0.1')))
 })
 
 t.test('a set finds the narrowest of its blocks, whatever their order', async (t) => {
