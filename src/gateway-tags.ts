@@ -29,7 +29,7 @@ export interface GatewayTagsOptions {
 
 /** Nothing, when the configuration names no file of service tags or has no use for it. */
 export function createGatewayTags (options: GatewayTagsOptions): GatewayTags | undefined {
-  const { configuration: { registries, addresses }, logger, metrics, onApplied } = options
+  const { configuration: { registries, bundles, addresses }, logger, metrics, onApplied } = options
   const first = addresses.tagFile
   if (first === undefined) return undefined
   let keeper: TagKeeper | undefined
@@ -48,7 +48,8 @@ export function createGatewayTags (options: GatewayTagsOptions): GatewayTags | u
   return {
     start () {
       logger.info(describe(first), 'service_tags_loaded')
-      keeper = createTagKeeper({ tagFile: first, need: listTagNeed(registries, addresses.scope), onUpdate })
+      const need = listTagNeed({ registries, bundles }, addresses.scope)
+      keeper = createTagKeeper({ tagFile: first, need, onUpdate })
     },
     read: () => ({
       ageSeconds: (Date.now() - current().datedAt) / 1000,

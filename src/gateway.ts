@@ -200,11 +200,14 @@ function relayEvents (logger: Logger): Pick<RelaysOptions, 'onFallback' | 'onThr
 
 /** The policy that a configuration asks for, with the service tags of its file or newer ones. */
 export function createConfiguredPolicy (
-  { registries, extraHosts, clients, addresses }: Configuration, serviceTags = addresses.tagFile?.serviceTags,
+  { registries, bundles, extraHosts, clients, addresses, policy }: Configuration,
+  serviceTags = addresses.tagFile?.serviceTags,
 ): Policy {
   return createPolicy({
     registries,
+    bundles,
     extraHosts,
+    hostMode: policy.mode,
     clients: clients.allow,
     tagMode: addresses.mode,
     tagScope: addresses.scope,

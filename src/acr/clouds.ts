@@ -9,12 +9,16 @@ export interface Cloud {
   readonly tagsName: string
   /** The page of Microsoft's download centre that links to that file (service tags overview). */
   readonly tagsPageId: number
+  /** Where `az acr login` gets a token of Microsoft Entra and asks Azure's management for the registry. */
+  readonly signInHosts: readonly string[]
+  /** Whether Microsoft's own registry has its addresses in that file. */
+  readonly hasMcrTags: boolean
 }
 
 /**
  * The clouds that have registries. Azure Germany (azurecr.de) was closed in 2021.
- * Sources: `az cloud list` (suffixes acrLoginServerEndpoint and storageEndpoint), and the endpoint reference of Azure
- * Container Registry, 2026-05.
+ * Sources: `az cloud list` (suffixes acrLoginServerEndpoint and storageEndpoint, endpoints activeDirectory and
+ * resourceManager), and the endpoint reference of Azure Container Registry, 2026-05.
  */
 export const clouds: readonly Cloud[] = [
   {
@@ -23,6 +27,8 @@ export const clouds: readonly Cloud[] = [
     blobSuffix: 'blob.core.windows.net',
     tagsName: 'Public',
     tagsPageId: 56519,
+    signInHosts: ['login.microsoftonline.com', 'management.azure.com'],
+    hasMcrTags: true,
   },
   {
     name: 'AzureUSGovernment',
@@ -30,6 +36,8 @@ export const clouds: readonly Cloud[] = [
     blobSuffix: 'blob.core.usgovcloudapi.net',
     tagsName: 'AzureGovernment',
     tagsPageId: 57063,
+    signInHosts: ['login.microsoftonline.us', 'management.usgovcloudapi.net'],
+    hasMcrTags: false,
   },
   {
     name: 'AzureChinaCloud',
@@ -37,5 +45,7 @@ export const clouds: readonly Cloud[] = [
     blobSuffix: 'blob.core.chinacloudapi.cn',
     tagsName: 'China',
     tagsPageId: 57062,
+    signInHosts: ['login.chinacloudapi.cn', 'management.chinacloudapi.cn'],
+    hasMcrTags: false,
   },
 ]

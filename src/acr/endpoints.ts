@@ -1,10 +1,15 @@
 import type { Cidr } from '../net/cidr.ts'
-import { type HostName, canonicalHostName } from '../net/host-name.ts'
+import { type HostName, knownHostName } from '../net/host-name.ts'
 import type { Cloud } from './clouds.ts'
 import type { LoginServer } from './login-server.ts'
 
-/** What a name is to a registry; a closed list, and a metric label. */
-export const endpointClasses = ['login', 'certificate', 'data', 'regional', 'storage', 'extra'] as const
+/**
+ * What a name is to a registry, or why else it is let through: by a bundle, as an extra host, or because unlisted hosts
+ * are only reported on; a closed list, and a metric label.
+ */
+export const endpointClasses = [
+  'login', 'certificate', 'data', 'regional', 'storage', 'mcr', 'entra', 'revocation', 'extra', 'unlisted',
+] as const
 
 export type EndpointClass = typeof endpointClasses[number]
 
@@ -37,7 +42,7 @@ export interface Endpoint {
 /** Every endpoint of a registry, the login server first. */
 export function listEndpoints (registry: Registry): readonly Endpoint[] {
   const { label, cloud, host } = registry.loginServer
-  const certificateHost = knownName(cloud.registrySuffix)
+  const certificateHost = knownHostName(cloud.registrySuffix)
   const endpoints: Endpoint[] = [
     { class: 'login', host, wildcard: false, region: '', from: 'loginServer' },
     { class: 'certificate', host: certificateHost, wildcard: false, region: '', from: 'loginServer' },
@@ -54,12 +59,12 @@ export function listEndpoints (registry: Registry): readonly Endpoint[] {
 
 /** The dedicated data endpoint of a registry in a region. */
 export function dataHost (label: string, region: string, cloud: Cloud): HostName {
-  return knownName(`${label}.${region}.data.${cloud.registrySuffix}`)
+  return knownHostName(`${label}.${region}.data.${cloud.registrySuffix}`)
 }
 
 /** The regional endpoint of a registry: all of it, in one region. */
 export function regionalHost (label: string, region: string, cloud: Cloud): HostName {
-  return knownName(`${label}.${region}.geo.${cloud.registrySuffix}`)
+  return knownHostName(`${label}.${region}.geo.${cloud.registrySuffix}`)
 }
 
 /** The endpoint as a person writes it: `contoso.azurecr.io`, `*.blob.core.windows.net`. */
@@ -83,13 +88,6 @@ export function isStorageAccountName (text: string): boolean {
 function listStorage (storage: StorageChoice, cloud: Cloud): Endpoint[] {
   const shared = { class: 'storage', region: '', from: 'storage' } as const
   if (storage === 'none') return []
-  if (storage === 'any') return [{ ...shared, host: knownName(cloud.blobSuffix), wildcard: true }]
-  return storage.map((account) => ({ ...shared, host: knownName(`${account}.${cloud.blobSuffix}`), wildcard: false }))
-}
-
-/** A name put together from checked parts; that it is none would be a bug of the checks. */
-function knownName (text: string): HostName {
-  const name = canonicalHostName(text)
-  if (name === undefined) throw new TypeError(`not a host name: ${text}`)
-  return name
+  if (storage === 'any') return [{ ...shared, host: knownHostName(cloud.blobSuffix), wildcard: true }]
+  return storage.map((account) => ({ ...shared, host: knownHostName(`${account}.${cloud.blobSuffix}`), wildcard: false }))
 }

@@ -87,7 +87,7 @@ interface AllowlistEntry {
 function listAllowed (configuration: Configuration): AllowlistEntry[] {
   return createConfiguredPolicy(configuration).rules.map((rule) => ({
     host: rule.pattern,
-    port: 443,
+    port: rule.port,
     class: rule.class,
     registry: rule.registry,
     region: rule.region,

@@ -52,7 +52,7 @@ export const explainCommand: Command = {
 }
 
 function renderExplanation (explanation: Explanation): string {
-  const { target, canonical, allow, rule, refusal, addresses } = explanation
+  const { target, canonical, allow, rule, refusal, wouldRefuse, advice, addresses } = explanation
   const lines = [`${canonical ?? JSON.stringify(target)}: ${allow ? 'allowed' : 'denied'}`]
   if (rule !== undefined) {
     const facts = [rule.class, rule.registry, rule.region].filter((fact) => fact !== '').join(', ')
@@ -63,6 +63,12 @@ function renderExplanation (explanation: Explanation): string {
   }
   if (refusal !== undefined) {
     lines.push(`  reason    ${refusal.reason}: ${refusal.detail}`, `  to do     ${refusal.hint}`)
+  }
+  if (wouldRefuse !== undefined) {
+    lines.push(`  reported  only because policy.mode is report; else ${wouldRefuse.reason}: ${wouldRefuse.detail}`)
+  }
+  if (advice !== undefined) {
+    lines.push(`  allow by  ${advice.line}, in ${advice.key}`, `  opens     ${advice.opens}`)
   }
   return `${lines.join('\n')}\n`
 }

@@ -42,7 +42,7 @@ export async function findTagSource (given: Arguments, terminal: Terminal): Prom
     terminal.stderr.write('acr-egress tags needs no configuration with --file FILE, and --cloud CLOUD if it is not Public\n')
     return undefined
   }
-  const { registries, addresses: { serviceTagsFile, scope } } = loaded.configuration
+  const { registries, bundles, addresses: { serviceTagsFile, scope } } = loaded.configuration
   if (serviceTagsFile === undefined) {
     throw new UsageError('the configuration names no file of service tags; write addresses: {serviceTagsFile: FILE} there, or --file FILE')
   }
@@ -50,7 +50,7 @@ export async function findTagSource (given: Arguments, terminal: Terminal): Prom
   if (names.length > 1) {
     throw new UsageError(`a file is for one cloud, and the registries are in ${names.join(' and ')}; write --file FILE and --cloud CLOUD`)
   }
-  const need = listTagNeed(registries, scope)
+  const need = listTagNeed({ registries, bundles }, scope)
   return { file: serviceTagsFile, cloud: clouds.find(({ tagsName }) => tagsName === need.cloud) ?? cloud, need }
 }
 

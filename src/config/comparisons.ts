@@ -29,7 +29,7 @@ export function listDuplicateRegistries (settings: Settings): Finding[] {
 }
 
 /** What is allowed to be configured, and yet is probably not what was meant. */
-export function listWarnings ({ registries, clients }: CheckedSettings, settings: Settings): Finding[] {
+export function listWarnings ({ registries, clients, policy }: CheckedSettings, settings: Settings): Finding[] {
   const findings: Finding[] = []
   for (const [index, { loginServer, regions = [], regionalEndpoints, storage }] of registries.entries()) {
     const { host, label, cloud } = loginServer
@@ -53,6 +53,13 @@ export function listWarnings ({ registries, clients }: CheckedSettings, settings
     }
   }
   findings.push(...listIdleAddressKeys(settings))
+  if (policy.mode === 'report') {
+    findings.push({
+      path: ['policy', 'mode'],
+      message: 'lets clients through to every public host at port 443, and only tells of it; write enforce when ' +
+        'acr-egress explain --would-refuse has nothing new',
+    })
+  }
   for (const [index, { prefixLength, text }] of clients.allow.entries()) {
     if (prefixLength > 0) continue
     findings.push({ path: ['clients', 'allow', index], message: `${text} is everybody who can reach the listener; write the networks of your devices` })

@@ -1,15 +1,17 @@
 import type { TagMode, TagScope } from '../acr/address-tags.ts'
+import type { Bundle } from '../acr/bundles.ts'
 import type { Registry } from '../acr/endpoints.ts'
 import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
 import type { TagFile } from '../tags/tag-file.ts'
-import type { CheckedSettings, logLevels, relayEngines } from './schema.ts'
+import type { CheckedSettings, logLevels, policyModes, relayEngines } from './schema.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
 /** What the program runs on: checked, complete, in the program's own units, and frozen. */
 export interface Configuration {
   readonly registries: readonly Registry[]
+  readonly bundles: readonly Bundle[]
   readonly extraHosts: readonly HostName[]
   readonly listen: {
     readonly address: string
@@ -45,6 +47,7 @@ export interface Configuration {
     /** The file as it was when the configuration was read; absent: no tags are looked at. */
     readonly tagFile?: TagFile
   }
+  readonly policy: { readonly mode: typeof policyModes[number] }
   readonly admin: { readonly address: string, readonly port: number, readonly names: readonly string[] }
   readonly log: { readonly level: typeof logLevels[number] }
   readonly shutdown: { readonly drainTimeoutMs: number }
@@ -68,9 +71,10 @@ export interface NamedFiles {
 /** Puts the value together. */
 export function createConfiguration (checked: CheckedSettings, files: NamedFiles): Configuration {
   const { tls, serviceTagsFile, tagFile } = files
-  const { listen, clients, tunnel, relay, dns, addresses, admin, log, shutdown } = checked
+  const { listen, clients, tunnel, relay, dns, addresses, policy, admin, log, shutdown } = checked
   return freezeDeep({
     registries: createRegistries(checked.registries),
+    bundles: checked.bundles ?? [],
     extraHosts: checked.extraHosts ?? [],
     listen: {
       address: listen.address,
@@ -102,6 +106,7 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
       ...serviceTagsFile === undefined ? {} : { serviceTagsFile },
       ...tagFile === undefined ? {} : { tagFile },
     },
+    policy: { mode: policy.mode },
     admin: { address: admin.address, port: admin.port, names: admin.names ?? [] },
     log: { level: log.level },
     shutdown: { drainTimeoutMs: shutdown.drainTimeout },

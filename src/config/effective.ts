@@ -8,7 +8,9 @@ import type { AddressWithPort } from './socket-address.ts'
  * it makes the same configuration. Keys and certificates appear as the paths of their files only.
  */
 export function describeConfiguration (configuration: Configuration): Readonly<Record<string, unknown>> {
-  const { registries, extraHosts, listen, clients, tunnel, relay, dns, addresses, admin, log, shutdown } = configuration
+  const {
+    registries, bundles, extraHosts, listen, clients, tunnel, relay, dns, addresses, policy, admin, log, shutdown,
+  } = configuration
   return {
     registries: registries.map(({ loginServer, regions, regionalEndpoints, storage, privateEndpoints }) => ({
       loginServer: loginServer.host,
@@ -17,7 +19,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       storage,
       ...omitEmpty({ privateEndpoints: privateEndpoints.map(({ text }) => text) }),
     })),
-    ...omitEmpty({ extraHosts }),
+    ...omitEmpty({ bundles, extraHosts }),
     listen: {
       address: listen.address,
       port: listen.port,
@@ -47,6 +49,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       scope: addresses.scope,
       maxAge: formatDuration(addresses.maxAgeMs),
     },
+    policy: { mode: policy.mode },
     admin: { address: admin.address, port: admin.port, ...omitEmpty({ names: admin.names }) },
     log: { level: log.level },
     shutdown: { drainTimeout: formatDuration(shutdown.drainTimeoutMs) },

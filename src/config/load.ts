@@ -125,9 +125,9 @@ function readTagPath ({ value }: Settings, folder: string): string | undefined {
   return named === undefined ? undefined : resolve(folder, named)
 }
 
-function readTagUse ({ registries, addresses }: CheckedSettings): TagUse {
+function readTagUse ({ registries, bundles = [], addresses }: CheckedSettings): TagUse {
   const { mode, scope, maxAge } = addresses
-  return { registries: createRegistries(registries), mode, scope, maxAgeMs: maxAge }
+  return { registries: createRegistries(registries), bundles, mode, scope, maxAgeMs: maxAge }
 }
 
 /** The findings as problems; nothing is said of what could not be read. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { tagModes, tagScopes } from '../acr/address-tags.ts'
+import { bundles } from '../acr/bundles.ts'
 import { canonicalHostName } from '../net/host-name.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { bool, choice, count, duration, expecting, listOf, listenPort, path, section } from './fields.ts'
@@ -11,6 +12,9 @@ import {
 
 /** The choices of `relay.engine`. */
 export const relayEngines = ['auto', 'splice', 'stream'] as const
+
+/** What becomes of a host that nothing lets through: refused, or told of and let through. */
+export const policyModes = ['enforce', 'report'] as const
 
 /** What is written to a log: these and what is graver. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
@@ -142,6 +146,9 @@ export const schema = section({
   }).meta({
     description: 'The registries that are let through: each one\'s login server, and what follows from the keys below. At least one.',
   }),
+  bundles: listOf(choice(bundles), { expected: 'a list of bundles', write: '[mcr]' }).optional().meta({
+    description: 'Sets of hosts that go with registries. `mcr`: Microsoft\'s own registry, for base images and the layers of Windows. `entra`: signing in with `az acr login`. `revocation`: the revocation lists, OCSP responders and issuers of Azure\'s certificates, by plain HTTP at port 80 only (docs/bundles.md).',
+  }),
   extraHosts: listOf(extraHost, { expected: 'a list of host names', write: '[packages.example.com]' }).optional().meta({
     description: 'Further hosts that are let through, at port 443: exact names, no wildcards, no addresses.',
   }),
@@ -155,6 +162,9 @@ export const schema = section({
   relay: relaySchema.prefault({}).meta({ description: 'The moving of bytes.' }),
   dns: dnsSchema.prefault({}).meta({ description: 'How names are resolved.' }),
   addresses: addressesSchema.prefault({}).meta({ description: 'Which addresses names may resolve to.' }),
+  policy: section({
+    mode: choice(policyModes).prefault('enforce').meta({ description: 'What becomes of a host that nothing lets through: `enforce` refuses it; `report` lets it through at port 443 and tells of it in the log, in `would_refuse_total` and in `acr-egress explain --would-refuse`. Ports, IP addresses, addresses that are not public and the rules for clients hold in both.' }),
+  }).prefault({}).meta({ description: 'How strict the list of hosts is.' }),
   admin: section({
     address: listenAddress.prefault('127.0.0.1').meta({ description: 'Address of the admin listener: metrics, health, status page. It asks for no password, so keep it from strangers.' }),
     port: listenPort().prefault(defaultAdminPort).meta({ description: 'Port of the admin listener; 0 takes any free one, for tests and labs.' }),

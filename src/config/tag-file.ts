@@ -1,5 +1,4 @@
-import { listServices, listTagNeed } from '../acr/address-tags.ts'
-import type { Registry } from '../acr/endpoints.ts'
+import { type TagUsers, listServices, listTagNeed } from '../acr/address-tags.ts'
 import { listUnregionalBlocks } from '../acr/service-tags.ts'
 import { type TagFile, type TagFileReading, readAnyTagFile, readTagFile } from '../tags/tag-file.ts'
 import type { Configuration } from './configuration.ts'
@@ -16,9 +15,7 @@ export interface TagFileOptions {
 }
 
 /** What the settings say of the use of service tags. */
-export interface TagUse extends Pick<Configuration['addresses'], 'mode' | 'scope' | 'maxAgeMs'> {
-  readonly registries: readonly Registry[]
-}
+export type TagUse = TagUsers & Pick<Configuration['addresses'], 'mode' | 'scope' | 'maxAgeMs'>
 
 export interface LoadedTagFile {
   /** Absent unless it is named, good and used. */
@@ -36,7 +33,7 @@ export async function loadTagFile ({ file, use, now }: TagFileOptions): Promise<
   const misuses = use === undefined ? [] : listMisuses(use)
   const reading = use === undefined || misuses.length > 0
     ? await readAnyTagFile(file, () => false)
-    : await readTagFile(file, listTagNeed(use.registries, use.scope))
+    : await readTagFile(file, listTagNeed(use, use.scope))
   const problems = [...misuses, ...reading.ok ? [] : [describeFile(file, reading)]]
   if (!reading.ok || use === undefined || problems.length > 0) return { problems, warnings: [] }
   const warnings = [...listAgeWarnings(reading.tagFile, use, now()), ...await listScopeWarnings(file, use)]

@@ -21,6 +21,13 @@ export function canonicalHostName (text: string): HostName | undefined {
   return name as HostName
 }
 
+/** A name put together from checked parts; that it is none would be a bug of the checks, and throws `TypeError`. */
+export function knownHostName (text: string): HostName {
+  const name = canonicalHostName(text)
+  if (name === undefined) throw new TypeError(`not a host name: ${text}`)
+  return name
+}
+
 /** The name without its first label; a wildcard stands for exactly one label, so this is what it is looked up by. */
 export function parentName (name: HostName): HostName | undefined {
   const dot = name.indexOf('.')

@@ -1,7 +1,8 @@
 import type { Address } from '../net/address.ts'
 import type { HostName } from '../net/host-name.ts'
 import type { Refusal } from '../refusal/reasons.ts'
-import type { AddressGround, Policy } from './policy.ts'
+import { type Advice, adviseAddress, formatAdvice } from './advice.ts'
+import type { AddressGround, PlainDecision, Policy, TargetDecision } from './policy.ts'
 
 /** What would become of a CONNECT, and why; a JSON value. */
 export interface Explanation {
@@ -21,28 +22,48 @@ export interface Explanation {
   }
   /** Why not, when it is not allowed: in the words that a tunnel would be refused with. */
   readonly refusal?: Refusal
+  /** Why a stricter mode would refuse it, when it is allowed only because that is reported and no more. */
+  readonly wouldRefuse?: Refusal
+  /** The change of the configuration that would let it through, where there is one. */
+  readonly advice?: ExplainedAdvice
   /** What the name resolves to, and what is thought of it; absent when nobody asked. */
   readonly addresses?: ReadonlyArray<{ readonly address: string, readonly allow: boolean, readonly ground: string }>
+}
+
+/** A change of the configuration. */
+export interface ExplainedAdvice {
+  /** Where it stands, like `registries[0].regions`. */
+  readonly key: string
+  /** How it would read. */
+  readonly line: string
+  /** All that it would let through. */
+  readonly opens: string
 }
 
 /** Resolves a name for an explanation: its addresses, or what a tunnel would be told when there are none. */
 export type ExplainLookup = (host: HostName) => Promise<readonly Address[] | Refusal>
 
 /**
- * Explains a target by the decisions a tunnel would meet. Allowed means: the name is let through, and at least one of
- * its addresses may be dialled. The port may be left out; 443 is meant then.
+ * Explains a target by the decisions a tunnel would meet, and one that begins with `http://` by those of a request in
+ * plain HTTP. Allowed means: the name is let through, and at least one of its addresses may be dialled. The port may be
+ * left out; 443 is meant then.
  */
 export async function explainTarget (policy: Policy, asked: string, lookup: ExplainLookup): Promise<Explanation> {
-  const target = /^[^:[\]]*$/.test(asked) ? `${asked}:443` : asked
-  const decision = policy.decideTarget(target)
+  const { target, decision } = decide(policy, asked)
   const canonical = decision.authority === undefined
     ? {}
     : { canonical: `${decision.authority.host}:${decision.authority.port}` }
-  if (!decision.allow) return { target, ...canonical, allow: false, refusal: decision.refusal }
+  if (!decision.allow) {
+    const { refusal } = decision
+    return { target, ...canonical, allow: false, refusal, ...withAdvice(adviseTarget(policy, decision)) }
+  }
 
   const { rule, authority } = decision
   const { pattern, class: endpointClass, registry, region, source } = rule
-  const known = { target, ...canonical, rule: { pattern, class: endpointClass, registry, region, source } }
+  const reported = 'reported' in decision
+    ? { wouldRefuse: decision.reported, ...withAdvice(policy.adviseHost(authority.host)) }
+    : {}
+  const known = { target, ...canonical, rule: { pattern, class: endpointClass, registry, region, source }, ...reported }
   const found = await lookup(authority.host)
   if ('reason' in found) return { ...known, allow: false, refusal: found }
 
@@ -53,8 +74,31 @@ export async function explainTarget (policy: Policy, asked: string, lookup: Expl
     ground: verdict.allow ? describeGround(verdict.ground) : verdict.refusal.detail,
   }))
   if (addresses.some(({ allow }) => allow)) return { ...known, allow: true, addresses }
-  const denied = judged[0]?.decision
-  return { ...known, allow: false, ...denied?.allow === false ? { refusal: denied.refusal } : {}, addresses }
+  const first = judged[0]
+  if (first === undefined || first.decision.allow) return { ...known, allow: false, addresses }
+  const advice = withAdvice(adviseAddress(rule, first.address))
+  return { ...known, allow: false, refusal: first.decision.refusal, ...advice, addresses }
+}
+
+function decide (policy: Policy, asked: string): { target: string, decision: TargetDecision | PlainDecision } {
+  if (/^http:\/\//i.test(asked)) return { target: asked, decision: policy.decidePlain(asked) }
+  const target = /^[^:[\]]*$/.test(asked) ? `${asked}:443` : asked
+  return { target, decision: policy.decideTarget(target) }
+}
+
+// What else is wrong with a target, its port or its form, no line of the configuration mends.
+const reasonsOfHosts = ['host_not_allowed', 'storage_not_enabled', 'region_not_configured', 'regional_not_enabled']
+
+function adviseTarget (
+  policy: Policy, { authority, refusal }: Extract<TargetDecision | PlainDecision, { allow: false }>,
+): Advice | undefined {
+  if (authority === undefined || !reasonsOfHosts.includes(refusal.reason)) return undefined
+  return policy.adviseHost(authority.host)
+}
+
+function withAdvice (advice: Advice | undefined): { readonly advice?: ExplainedAdvice } {
+  if (advice === undefined) return {}
+  return { advice: { key: advice.key, line: formatAdvice(advice), opens: advice.opens } }
 }
 
 /** The ground for a person, with the tag and prefix that hold the address. */

@@ -5,15 +5,35 @@ import { type Authority, parseAuthority } from '../net/authority.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { createCidrSet } from '../net/cidr-set.ts'
 import { type HostName, parentName } from '../net/host-name.ts'
+import { parsePlainTarget } from '../net/plain-target.ts'
 import { type SpecialPurpose, findSpecialPurpose } from '../net/special-purpose.ts'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
+import { type Advice, adviseHost } from './advice.ts'
 import { refuseHost } from './near-miss.ts'
-import { type Rule, type RuleSources, listRules } from './rule.ts'
+import { type Rule, type RuleSources, createUnlistedRule, listRules } from './rule.ts'
+import {
+  refuseIpLiteral, refuseMalformed, refusePlainHost, refusePlainPort, refusePlainTarget, refusePort,
+  refuseTunnelToPlain,
+} from './target-refusals.ts'
 
 /** Whether a target may be reached; a value with its ground either way. */
 export type TargetDecision =
-  | { readonly allow: true, readonly authority: Authority, readonly rule: Rule }
+  | {
+    readonly allow: true
+    readonly authority: Authority
+    readonly rule: Rule
+    /** Why it would be refused, where unlisted hosts are only reported on. */
+    readonly reported?: Refusal
+  }
   | Denied & { readonly authority?: Authority }
+
+/** Whether a request in plain HTTP may be carried. */
+export type PlainDecision =
+  | { readonly allow: true, readonly authority: Authority, readonly path: string, readonly rule: Rule }
+  | Denied & { readonly authority?: Authority }
+
+/** Whether hosts that nothing lets through are refused, or only told of. */
+export type HostMode = 'enforce' | 'report'
 
 /** Whether a client may ask at all. */
 export type ClientDecision = { readonly allow: true } | Denied
@@ -39,6 +59,10 @@ export interface Policy {
   decideClient (client: Address): ClientDecision
   /** Judges the target of a CONNECT exactly as the client wrote it. */
   decideTarget (target: string): TargetDecision
+  /** Judges the absolute target of any other request, likewise: `http://HOST/PATH`. */
+  decidePlain (target: string): PlainDecision
+  /** What would let a host through; `undefined` when a rule does. */
+  adviseHost (host: HostName): Advice | undefined
   /** Judges one address that the target of a rule resolved to. */
   decideAddress (rule: Rule, address: Address): AddressDecision
 }
@@ -47,6 +71,7 @@ export interface Policy {
 export interface PolicySources extends RuleSources {
   /** Blocks that clients may come from. */
   readonly clients: readonly Cidr[]
+  readonly hostMode: HostMode
   readonly tagMode: TagMode
   /** Absent when there is no file of them: any public address will do then. */
   readonly serviceTags?: ServiceTags
@@ -54,6 +79,8 @@ export interface PolicySources extends RuleSources {
 
 /** The one port that a registry is reached at (Azure Container Registry, "Configure rules", 2024-09). */
 const registryPort = 443
+/** The one port that plain HTTP is carried to. */
+const plainPort = 80
 
 /**
  * Builds the snapshot. A name costs two map look-ups however many rules there are, and an address a search in each of
@@ -63,14 +90,23 @@ export function createPolicy (sources: PolicySources): Policy {
   const rules = listRules(sources)
   const exact = new Map<HostName, Rule>()
   const wildcard = new Map<HostName, Rule>()
-  for (const rule of rules) (rule.wildcard ? wildcard : exact).set(rule.host, rule)
+  const plain = new Map<HostName, Rule>()
+  for (const rule of rules) (rule.port === plainPort ? plain : rule.wildcard ? wildcard : exact).set(rule.host, rule)
   const clients = createCidrSet(sources.clients)
   const tagsOf = createTagFinder(rules, sources)
-  const loginServers = sources.registries.map(({ loginServer }) => loginServer)
 
   function findRule (host: HostName): Rule | undefined {
     const parent = parentName(host)
     return exact.get(host) ?? (parent === undefined ? undefined : wildcard.get(parent))
+  }
+
+  function decideUnlisted (authority: Authority): TargetDecision {
+    const { host, port } = authority
+    if (plain.has(host)) return { ...deny(refuseTunnelToPlain(host)), authority }
+    const refusal = refuseHost(host, sources.registries)
+    if (sources.hostMode === 'enforce') return { ...deny(refusal), authority }
+    if (port !== registryPort) return { ...deny(refusePort(authority)), authority }
+    return { allow: true, authority, rule: createUnlistedRule(host), reported: refusal }
   }
 
   return {
@@ -83,10 +119,24 @@ export function createPolicy (sources: PolicySources): Policy {
       if (!parsed.ok) return deny(parsed.problem === 'ip_literal' ? refuseIpLiteral() : refuseMalformed())
       const { authority } = parsed
       const rule = findRule(authority.host)
-      if (rule === undefined) return { ...deny(refuseHost(authority.host, loginServers)), authority }
+      if (rule === undefined) return decideUnlisted(authority)
       if (authority.port !== registryPort) return { ...deny(refusePort(authority)), authority }
       return { allow: true, authority, rule }
     },
+
+    decidePlain (target) {
+      const parsed = parsePlainTarget(target)
+      if (!parsed.ok) return deny(refusePlainTarget(parsed))
+      const { authority, path } = parsed
+      const rule = plain.get(authority.host)
+      if (rule === undefined) {
+        return { ...deny(refusePlainHost(authority.host, findRule(authority.host) !== undefined)), authority }
+      }
+      if (authority.port !== plainPort) return { ...deny(refusePlainPort(authority)), authority }
+      return { allow: true, authority, path, rule }
+    },
+
+    adviseHost: (host) => findRule(host) === undefined ? adviseHost(host, sources) : undefined,
 
     decideAddress (rule, address) {
       const purpose = findSpecialPurpose(address)
@@ -128,24 +178,6 @@ function refuseClient (client: Address): Refusal {
   return refuse('client_not_allowed',
     `clients at ${client.text} may not use this gateway`,
     'If this device should, add its address or network to clients.allow in the gateway\'s configuration.')
-}
-
-function refuseMalformed (): Refusal {
-  return refuse('bad_request',
-    'the target of CONNECT must be HOST:PORT, like contoso.azurecr.io:443',
-    'Check the proxy setting of the client; a host name has letters, digits, dots and hyphens only.')
-}
-
-function refuseIpLiteral (): Refusal {
-  return refuse('ip_literal_not_allowed',
-    'the target is an IP address; ask for the registry by its name',
-    'Use the registry\'s name in the image reference, and let the gateway resolve it.')
-}
-
-function refusePort ({ host, port }: Authority): Refusal {
-  return refuse('port_not_allowed',
-    `port ${port} of ${host} is not served; registries are reached at 443 only`,
-    'Drop the port from the image reference.')
 }
 
 function refuseAddress (rule: Rule, address: Address, { what, mayHoldPrivateEndpoint }: SpecialPurpose): Refusal {

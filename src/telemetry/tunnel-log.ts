@@ -41,6 +41,8 @@ export interface Upstream {
 export interface Judgement {
   readonly authority?: { readonly host: string, readonly port: number }
   readonly rule?: TunnelLabels
+  /** Why the host would have been refused, where that is only reported. */
+  readonly reported?: Pick<Refusal, 'reason'>
 }
 
 /** A refusal as the status page shows it. */
@@ -90,6 +92,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
     let closedAt = startedAt
     let bytes: LiveBytes | undefined
     let upstream: Upstream | undefined
+    let wouldRefuse: Reason | undefined
     let countEnd: ReturnType<Metrics['tunnelOpened']> | undefined
     let isOpen = true
 
@@ -101,14 +104,16 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
       get address () { return upstream?.address },
       startedAt,
 
-      judged ({ authority, rule }: Judgement): void {
+      judged ({ authority, rule, reported }: Judgement): void {
         if (authority !== undefined) record.target = `${authority.host}:${authority.port}`
         if (rule !== undefined) record.labels = { registry: rule.registry, class: rule.class, region: rule.region }
+        wouldRefuse = reported?.reason
       },
 
       established (reached: Upstream, moving: LiveBytes): void {
         upstream = reached
-        if (reached.wouldRefuse !== undefined) metrics.wouldRefuse(reached.wouldRefuse)
+        wouldRefuse ??= reached.wouldRefuse
+        if (wouldRefuse !== undefined) metrics.wouldRefuse(wouldRefuse)
         establishedAt = now()
         bytes = moving
         if (record.labels !== undefined) {
@@ -149,6 +154,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
         target: record.target,
         ...record.labels,
         ...upstream,
+        wouldRefuse,
         setupMs: (bytes === undefined ? closedAt : establishedAt) - startedAt,
         durationMs: bytes === undefined ? undefined : closedAt - establishedAt,
         bytesFromClient: bytes?.fromClient,

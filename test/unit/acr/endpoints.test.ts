@@ -70,7 +70,9 @@ t.test('the sovereign clouds have suffixes of their own', async (t) => {
 })
 
 t.test('the classes are the closed list that metrics are labelled with', async (t) => {
-  t.same(endpointClasses, ['login', 'certificate', 'data', 'regional', 'storage', 'extra'])
+  t.same(endpointClasses, [
+    'login', 'certificate', 'data', 'regional', 'storage', 'mcr', 'entra', 'revocation', 'extra', 'unlisted',
+  ])
 })
 
 t.test('a name that cannot be put together is a bug, and said so', async (t) => {

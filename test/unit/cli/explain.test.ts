@@ -38,17 +38,19 @@ t.test('an allowed host is told with its rule and its addresses, and the exit co
 t.test('a denied host is told with its reason and what to do, and the exit code is 1', async (t) => {
   const file = await writeConfiguration(t, { 'contoso.azurecr.io': ['10.0.0.5'] })
   const table = [
-    ['registry.example', 'host_not_allowed'],
-    ['contoso.westus.data.azurecr.io', 'region_not_configured'],
-    ['contoso.azurecr.io:80', 'port_not_allowed'],
-    ['20.1.2.3', 'ip_literal_not_allowed'],
-    ['contoso.azurecr.io', 'address_prohibited'],
+    ['registry.example', 'host_not_allowed', 'extraHosts: [registry.example], in extraHosts'],
+    ['contoso.westus.data.azurecr.io', 'region_not_configured', 'regions: [eastus, westus], in registries[0].regions'],
+    ['contoso.azurecr.io:80', 'port_not_allowed', undefined],
+    ['20.1.2.3', 'ip_literal_not_allowed', undefined],
+    ['contoso.azurecr.io', 'address_prohibited', 'privateEndpoints: [10.0.0.5], in registries[0].privateEndpoints'],
   ] as const
-  for (const [target, reason] of table) {
+  for (const [target, reason, line] of table) {
     const { code, stdout } = await run([target, '--config', file])
     t.equal(code, 1)
     t.match(stdout, `${target.includes(':') || target.startsWith('20') ? target : `${target}:443`}`)
-    t.match(stdout, new RegExp(`: denied\\n(?:.*\\n)* {2}reason +${reason}: .+\\n {2}to do +.+\\n$`))
+    t.match(stdout, new RegExp(`: denied\\n(?:.*\\n)* {2}reason +${reason}: .+\\n {2}to do +.+\\n`))
+    t.equal(/^ {2}allow by +(.+)$/m.exec(stdout)?.[1], line)
+    t.equal(/^ {2}opens +.+$/m.test(stdout), line !== undefined, 'what the line would open is told with it')
   }
 })
 

@@ -25,18 +25,20 @@ export function readRegistry ({ loginServer, privateEndpoints = [], ...keys }: W
   }
 }
 
-/** A policy over registries and further hosts, for clients from 10.0.0.0/8; without service tags unless told. */
+/** A strict policy over registries and further hosts, for clients from 10.0.0.0/8, without service tags, or as told. */
 export function policyOver (
   registries: readonly WrittenRegistry[], extraHosts: readonly string[] = [],
-  tags: Partial<Pick<PolicySources, 'tagMode' | 'tagScope' | 'serviceTags'>> = {},
+  more: Partial<Pick<PolicySources, 'bundles' | 'hostMode' | 'tagMode' | 'tagScope' | 'serviceTags'>> = {},
 ): Policy {
   return createPolicy({
     registries: registries.map(readRegistry),
+    bundles: [],
     extraHosts: extraHosts.map(readHost),
+    hostMode: 'enforce',
     clients: [readCidr('10.0.0.0/8')],
     tagMode: 'enforce',
     tagScope: 'global',
-    ...tags,
+    ...more,
   })
 }
 

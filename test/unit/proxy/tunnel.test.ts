@@ -34,7 +34,15 @@ function createTestPolicy (clients = loopbackBlock) {
   const registry = {
     loginServer: parsed.loginServer, regions: [], regionalEndpoints: false, storage: 'none', privateEndpoints: [loopbackBlock],
   } as const
-  return createPolicy({ registries: [registry], extraHosts: [], clients: [clients], tagMode: 'enforce', tagScope: 'global' })
+  return createPolicy({
+    registries: [registry],
+    bundles: [],
+    extraHosts: [],
+    hostMode: 'enforce',
+    clients: [clients],
+    tagMode: 'enforce',
+    tagScope: 'global',
+  })
 }
 
 interface Line {
