@@ -11,6 +11,7 @@ import { type Policy, createPolicy } from './policy/policy.ts'
 import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
 import { createSlowTargets } from './proxy/slow-targets.ts'
+import { servePlain } from './proxy/plain-http.ts'
 import { refuseRequest, serveTunnel } from './proxy/tunnel.ts'
 import { createTunnelTable } from './proxy/tunnel-table.ts'
 import type { RelayOptions } from './relay/ends.ts'
@@ -116,6 +117,7 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     maxConnections: tunnel.maxTunnels + connectionsBesideTunnels,
     events: metrics,
     onConnect: (request) => { void serveTunnel(request, services) },
+    onPlain: (request) => { void servePlain(request, services) },
     onUnusable: ({ client, end, target, refusal }) => {
       const record = log.open(formatSocketAddress(client.address.text, client.port), target)
       refuseRequest(end, record, new TunnelFailure(refusal))

@@ -1,6 +1,7 @@
 import { LookupError } from '../dns/names.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import { DialError } from './dial.ts'
+import { ExchangeError } from './exchange.ts'
 
 /** A tunnel that must not be, or could not be, opened: what the client is told. */
 export class TunnelFailure extends Error {
@@ -21,6 +22,7 @@ export function describeFailure (error: unknown, target: string): TunnelFailure 
   if (error instanceof TunnelFailure) return error
   if (error instanceof LookupError) return new TunnelFailure(refuseLookup(error), error)
   if (error instanceof DialError) return new TunnelFailure(describeDial(error, target), error)
+  if (error instanceof ExchangeError) return new TunnelFailure(describeExchange(error, target), error)
   return new TunnelFailure(refuseInternal(), error)
 }
 
@@ -63,5 +65,19 @@ function describeDial ({ outcome }: DialError, target: string): Refusal {
     case 'exhausted':
       return refuse('tunnel_limit', 'the gateway has no descriptors, ports or memory left for a connection',
         'Try again; raise LimitNOFILE of the gateway, or run more gateways.')
+  }
+}
+
+function describeExchange ({ outcome }: ExchangeError, target: string): Refusal {
+  switch (outcome) {
+    case 'failed':
+      return refuse('answer_failed', `${target} broke off before it answered, or its answer is not well-formed HTTP`,
+        'Try again; if it stays, see what answers at that address.')
+    case 'timeout':
+      return refuse('answer_timeout', `${target} took too long to answer`,
+        'Try again; if it stays, see whether something behind the gateway holds up plain HTTP.')
+    case 'too_large':
+      return refuse('answer_too_large', `the answer of ${target} is larger than any revocation list`,
+        'See what the client asks for; the gateway carries revocation lists, OCSP answers and issuers only.')
   }
 }

@@ -1,4 +1,4 @@
-import { type IncomingMessage, Server as HttpServer } from 'node:http'
+import { type IncomingMessage, Server as HttpServer, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 
@@ -8,6 +8,8 @@ export const maxHeadBytes = 16 * 1024
 export interface HeadEvents {
   /** A whole, well-formed CONNECT: its target as written, and the bytes behind its head. */
   connect (stream: Duplex, target: string, early: Buffer): void
+  /** A whole, well-formed request of any other method. The answer is written by `response`, or by the stream alone. */
+  plain (stream: Duplex, request: IncomingMessage, response: ServerResponse): void
   /** Anything else; the target is '' when there was none. */
   unusable (stream: Duplex, target: string, refusal: Refusal): void
   /** The stream failed before there was a head. */
@@ -24,7 +26,7 @@ export interface HeadParser {
  * Node's own parser, strict as it comes, on an HTTP server that never listens. It may report a stream twice, when a
  * client goes on talking; the second time is the caller's to ignore.
  */
-export function createHeadParser ({ connect, unusable, broken }: HeadEvents): HeadParser {
+export function createHeadParser ({ connect, plain, unusable, broken }: HeadEvents): HeadParser {
   // Node's own refusal of a missing Host would be neither explained nor counted.
   const server = new HttpServer({ maxHeaderSize: maxHeadBytes, insecureHTTPParser: false, requireHostHeader: false })
   // The listener's one timer a connection covers all of these.
@@ -32,21 +34,26 @@ export function createHeadParser ({ connect, unusable, broken }: HeadEvents): He
   server.requestTimeout = 0
   server.keepAliveTimeout = 0
 
-  function refuseMethod (request: IncomingMessage): void {
+  function receive (request: IncomingMessage, response: ServerResponse): void {
+    const problem = findProblem(request)
+    if (problem === undefined) {
+      plain(request.socket, request, response)
+      return
+    }
     // Content that nobody reads would hold up the reading of the whole connection.
     request.resume()
-    unusable(request.socket, request.url ?? '', describeMethod(request))
+    unusable(request.socket, request.url ?? '', problem)
   }
 
   server.on('connect', (request, stream, early) => {
     const target = request.url ?? ''
-    const problem = findProblem(request)
+    const problem = findProblem(request) ?? findContent(request)
     if (problem === undefined) connect(stream, target, early)
     else unusable(stream, target, problem)
   })
-  server.on('request', refuseMethod)
-  server.on('checkContinue', refuseMethod)
-  server.on('checkExpectation', refuseMethod)
+  server.on('request', receive)
+  server.on('checkContinue', receive)
+  server.on('checkExpectation', receive)
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const code = error.code ?? ''
     if (code.startsWith('HPE_')) unusable(stream, '', describeParserError(code))
@@ -56,10 +63,6 @@ export function createHeadParser ({ connect, unusable, broken }: HeadEvents): He
   return { read: (stream) => { server.emit('connection', stream) } }
 }
 
-/**
- * RFC 9110 §9.3.6: a CONNECT has no content, and what follows its head belongs to the tunnel. A client that announces
- * content does not mean that, so there is no telling what its bytes are.
- */
 function findProblem (request: IncomingMessage): Refusal | undefined {
   if (request.httpVersionMajor !== 1) {
     return refuse('bad_request', 'the gateway speaks HTTP/1.1 and HTTP/1.0', 'Set the client to HTTP/1.1 for its proxy.')
@@ -69,6 +72,14 @@ function findProblem (request: IncomingMessage): Refusal | undefined {
     return refuse('bad_request', 'the request has more than one Host header',
       'Send it once, and see that nothing in between adds another.')
   }
+  return undefined
+}
+
+/**
+ * RFC 9110 §9.3.6: a CONNECT has no content, and what follows its head belongs to the tunnel. A client that announces
+ * content does not mean that, so there is no telling what its bytes are.
+ */
+function findContent (request: IncomingMessage): Refusal | undefined {
   const announcesContent = listHeader(request, 'transfer-encoding').length > 0 ||
     listHeader(request, 'content-length').some((length) => length !== '0')
   if (!announcesContent) return undefined
@@ -83,17 +94,6 @@ function listHeader ({ rawHeaders }: IncomingMessage, name: string): readonly st
     if (found.length === name.length && found.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '')
   }
   return values
-}
-
-function describeMethod ({ url = '' }: IncomingMessage): Refusal {
-  const isAbsolute = /^http:\/\//i.test(url)
-  return refuse('method_not_allowed',
-    isAbsolute
-      ? 'plain http:// is not carried; registries are reached over https://'
-      : 'this is a proxy; it takes CONNECT only',
-    isAbsolute
-      ? 'Use https:// for the registry, and set HTTPS_PROXY rather than HTTP_PROXY.'
-      : 'Set HTTPS_PROXY of the client to this address; the status page is on the admin port.')
 }
 
 function describeParserError (code: string): Refusal {

@@ -6,9 +6,10 @@ import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
 import { createHeadParser } from './head-parser.ts'
 import { createTlsFront } from './tls-front.ts'
+import type { PlainRequest } from './plain-http.ts'
 import type { Client, ConnectRequest } from './tunnel.ts'
 
-/** A request that cannot become a tunnel: its head is no CONNECT, or there is no whole head. */
+/** A request that cannot be served: its head is none that can be read, or there is no whole head. */
 export interface UnusableRequest {
   readonly client: Client
   readonly end: RelayEnd
@@ -36,6 +37,8 @@ export interface ListenerOptions {
   readonly events: ConnectionEvents
   /** Takes over the client's end of a CONNECT. */
   readonly onConnect: (request: ConnectRequest) => void
+  /** Takes over the client's end of a request of any other method. */
+  readonly onPlain: (request: PlainRequest) => void
   /** Takes over the client's end of anything else. */
   readonly onUnusable: (request: UnusableRequest) => void
 }
@@ -71,7 +74,7 @@ const keepAliveMs = 60_000
 
 /** One port for `http://` and `https://` proxy URLs: the first byte of a connection decides. */
 export function createListener (options: ListenerOptions): Listener {
-  const { events, headTimeoutMs, maxConnections, onConnect, onUnusable } = options
+  const { events, headTimeoutMs, maxConnections, onConnect, onPlain, onUnusable } = options
   const connections: Roster<Connection> = []
   const tls = options.tls === undefined
     ? undefined
@@ -95,6 +98,11 @@ export function createListener (options: ListenerOptions): Listener {
       if (connection !== undefined) onConnect({ ...endOf(connection, stream), target, early })
       // Already refused; Node stops reading at a CONNECT, and the rest must still be thrown away.
       else stream.resume()
+    },
+    plain (stream, request, response) {
+      const connection = claim(stream)
+      if (connection !== undefined) onPlain({ ...endOf(connection, stream), request, response })
+      else request.resume()
     },
     unusable (stream, target, refusal) {
       const connection = claim(stream)

@@ -1,15 +1,12 @@
-import type { Destination, Names } from '../dns/names.ts'
 import { type Address, formatSocketAddress } from '../net/address.ts'
-import type { AddressGround, Policy } from '../policy/policy.ts'
-import type { Rule } from '../policy/rule.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { Denied } from '../refusal/reasons.ts'
 import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
-import type { TunnelLog, TunnelRecord, Upstream } from '../telemetry/tunnel-log.ts'
-import { type AttemptOutcome, dial } from './dial.ts'
+import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
+import { type ReachServices, describeUpstream, reach } from './reach.ts'
 import { established, sendRefusal } from './reply.ts'
 import { watchSetup } from './setup-watch.ts'
-import type { DialTarget, SlowTargets } from './slow-targets.ts'
 import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
 
 /** Who asks. */
@@ -29,17 +26,14 @@ export interface ConnectRequest {
 }
 
 /** What it takes to serve a tunnel. */
-export interface TunnelServices {
+export interface TunnelServices extends ReachServices {
   /** The policy in force now. */
   readonly policy: () => Policy
-  readonly names: Pick<Names, 'lookup'>
   readonly tunnels: TunnelTable
-  readonly slowTargets: SlowTargets
   readonly startRelay: (options: RelayOptions) => Relay
   readonly log: TunnelLog
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
-  readonly onAttempt: (outcome: AttemptOutcome) => void
 }
 
 /**
@@ -62,7 +56,7 @@ interface OpenTunnel {
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: ConnectRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
   const { client, end, target, early } = request
-  const { names, tunnels, slowTargets, startRelay, log, connectTimeoutMs, idleTimeoutMs, onAttempt } = services
+  const { tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
@@ -74,9 +68,7 @@ async function openTunnel (request: ConnectRequest, services: TunnelServices): P
     record.judged(decision)
     const { authority, rule } = permit(decision)
     place = permit(tunnels.admit(client.address.text, record)).place
-    const destinations = await names.lookup(authority.host, setup)
-    const targets = permitAddresses(policy, rule, destinations, authority.port)
-    const dialled = await dial({ targets, slowTargets, signal: setup, onAttempt })
+    const dialled = await reach({ policy, rule, authority }, setup, services)
     upstream = { stream: dialled.socket, socket: dialled.socket }
     setup.done()
     end.stream.write(established)
@@ -108,41 +100,10 @@ export function refuseRequest (end: RelayEnd, record: TunnelRecord, { refusal, c
   sendRefusal(end.stream, refusal, { target: record.target, tunnelId: record.id })
 }
 
-/** What a decision grants; one that denies ends the tunnel here. */
-function permit<Decision extends { readonly allow: true } | Denied> (decision: Decision) {
+/** What a decision grants; one that denies throws `TunnelFailure`. */
+export function permit<Decision extends { readonly allow: true } | Denied> (decision: Decision) {
   if (!decision.allow) throw new TunnelFailure(decision.refusal)
   return decision as Extract<Decision, { readonly allow: true }>
-}
-
-/** An address that may be dialled, and why. */
-interface PermittedTarget extends DialTarget {
-  readonly ground: AddressGround
-}
-
-/** Of the addresses of a name, those that may be dialled; when there are none, the ground of the first denial. */
-function permitAddresses (
-  policy: Policy, rule: Rule, destinations: readonly Destination[], askedPort: number,
-): readonly PermittedTarget[] {
-  const targets: PermittedTarget[] = []
-  let denied: Denied | undefined
-  for (const { address, port = askedPort } of destinations) {
-    const decision = policy.decideAddress(rule, address)
-    if (decision.allow) targets.push({ address, port, ground: decision.ground })
-    else denied ??= decision
-  }
-  if (targets.length === 0 && denied !== undefined) throw new TunnelFailure(denied.refusal)
-  return targets
-}
-
-/** Where the tunnel goes, and on what ground. */
-function describeUpstream ({ address, port, ground }: PermittedTarget): Upstream {
-  const reached = { address: formatSocketAddress(address.text, port) }
-  switch (ground.kind) {
-    case 'service_tag': return { ...reached, tag: ground.tag, prefix: ground.block.text }
-    case 'reported': return { ...reached, wouldRefuse: ground.refusal.reason }
-    case 'private_endpoint':
-    case 'public': return reached
-  }
 }
 
 /** A bug behind the 200: nothing can be said to the client any more. */

@@ -50,3 +50,15 @@ export interface Relay {
   /** Resets both ends at once. */
   stop (): void
 }
+
+/**
+ * Sends RST (RFC 9293 §3.5.2), so that the peer cannot take a broken-off transfer for a whole one. TLS closes with the
+ * socket below it; destroying both by hand makes Node 20 crash.
+ */
+export function resetEnd ({ stream, socket }: RelayEnd): void {
+  if (socket.destroyed) return
+  // All bytes are out, and FIN is on its way: libuv refuses a reset now, and Node would never close the socket.
+  const isFinishing = stream.writableEnded && !stream.writableFinished && stream.writableLength === 0
+  if (isFinishing) stream.destroy()
+  else socket.resetAndDestroy()
+}

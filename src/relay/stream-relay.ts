@@ -1,4 +1,4 @@
-import type { Relay, RelayEnd, RelayOptions, RelayOutcome } from './ends.ts'
+import { type Relay, type RelayEnd, type RelayOptions, type RelayOutcome, resetEnd } from './ends.ts'
 
 // How long an end may go on sending to nobody, so that what it is still owed is not cut off by an early reset.
 const lingerMs = 10_000
@@ -90,18 +90,6 @@ export function startStreamRelay ({ client, upstream, early, idleTimeoutMs }: Re
     ended,
     stop: () => reset('stopped'),
   }
-}
-
-/**
- * Sends RST (RFC 9293 §3.5.2), so that the peer cannot take a broken-off transfer for a whole one. TLS closes with the
- * socket below it; destroying both by hand makes Node 20 crash.
- */
-function resetEnd ({ stream, socket }: RelayEnd): void {
-  if (socket.destroyed) return
-  // All bytes are out, and FIN is on its way: libuv refuses a reset now, and Node would never close the socket.
-  const isFinishing = stream.writableEnded && !stream.writableFinished && stream.writableLength === 0
-  if (isFinishing) stream.destroy()
-  else socket.resetAndDestroy()
 }
 
 /**

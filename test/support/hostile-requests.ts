@@ -366,7 +366,7 @@ export const hostileRequests: readonly HostileRequest[] = [
   ['GET of https in absolute form', `GET https://contoso.azurecr.io/v2/ HTTP/1.1\r\n${host}\r\n`, 'method_not_allowed'],
   ['GET without Host', 'GET / HTTP/1.1\r\n\r\n', 'method_not_allowed'],
   ['GET in HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n', 'method_not_allowed'],
-  ['GET of the cloud metadata', 'GET http://169.254.169.254/metadata/instance HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: true\r\n\r\n', 'method_not_allowed'],
+  ['GET of the cloud metadata', 'GET http://169.254.169.254/metadata/instance HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: true\r\n\r\n', 'ip_literal_not_allowed'],
   ['HEAD', `HEAD / HTTP/1.1\r\n${host}\r\n`, 'method_not_allowed'],
   ['OPTIONS in asterisk form', `OPTIONS * HTTP/1.1\r\n${host}\r\n`, 'method_not_allowed'],
   ['TRACE', `TRACE / HTTP/1.1\r\n${host}Cookie: secret\r\n\r\n`, 'method_not_allowed'],

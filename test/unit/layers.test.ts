@@ -36,7 +36,7 @@ const rules: Readonly<Record<string, Rule>> = {
   telemetry: { rooms: ['net', 'refusal'], packages: ['pino', 'prom-client'], node: 'no files' },
   proxy: {
     rooms: ['net', 'policy', 'dns', 'tls', 'relay', 'telemetry', 'refusal'],
-    packages: ['structured-headers'],
+    packages: ['http-proxy-3', 'structured-headers'],
     node: 'no files',
   },
   admin: { rooms: ['telemetry', 'refusal'], packages: ['fastify', 'pino'] },

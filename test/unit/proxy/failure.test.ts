@@ -2,6 +2,7 @@ import t from 'tap'
 import { LookupError } from '../../../src/dns/names.ts'
 import { canonicalHostName } from '../../../src/net/host-name.ts'
 import { DialError, type FailedOutcome } from '../../../src/proxy/dial.ts'
+import { ExchangeError, type ExchangeFailure } from '../../../src/proxy/exchange.ts'
 import { TunnelFailure, describeFailure } from '../../../src/proxy/failure.ts'
 import { type Reason, refuse } from '../../../src/refusal/reasons.ts'
 
@@ -44,6 +45,20 @@ t.test('a failed connection is told by how the attempts ended', async (t) => {
   }
 })
 
+const exchangeReasons: Record<ExchangeFailure, Reason> = {
+  failed: 'answer_failed', timeout: 'answer_timeout', too_large: 'answer_too_large',
+}
+
+t.test('a failed exchange is told by what was wrong with the answer', async (t) => {
+  for (const [outcome, reason] of Object.entries(exchangeReasons)) {
+    const cause = new ExchangeError(outcome as ExchangeFailure)
+    const failure = describeFailure(cause, 'crl3.digicert.com:80')
+    t.equal(failure.refusal.reason, reason)
+    t.match(failure.refusal.detail, /crl3\.digicert\.com:80/)
+    t.equal(failure.cause, cause)
+  }
+})
+
 t.test('a refusal that was thrown is passed on as it is', async (t) => {
   const failure = new TunnelFailure(refuse('tunnel_limit', 'full', 'Try again.'))
   t.equal(describeFailure(failure, target), failure)
@@ -62,6 +77,9 @@ t.test('every hint is a sentence that says what to do', async (t) => {
   const failures = [
     ...(['timeout', 'no_such_name', 'no_addresses', 'server_failure', 'refused', 'failed'] as const).map(describeLookup),
     ...(['refused', 'timeout', 'unreachable', 'exhausted'] as const).map((outcome) => describeFailure(new DialError(outcome), target)),
+    ...Object.keys(exchangeReasons).map((outcome) => {
+      return describeFailure(new ExchangeError(outcome as ExchangeFailure), target)
+    }),
     describeFailure(new Error('a bug'), target),
   ]
   for (const { refusal } of failures) t.match(refusal.hint, /^(?:Look|Check|Try|See) [\x20-\x7e]+\.$/)

@@ -8,7 +8,7 @@ import { waitUntil } from '../../support/wait-until.ts'
 
 /** What a parser said of one stream. */
 interface Report {
-  readonly event: 'connect' | 'unusable' | 'broken'
+  readonly event: 'connect' | 'plain' | 'unusable' | 'broken'
   readonly stream: Duplex
   readonly target?: string
   readonly early?: string
@@ -21,6 +21,10 @@ async function startParser (t: Test) {
   const reports: Report[] = []
   const heads = createHeadParser({
     connect: (stream, target, early) => { reports.push({ event: 'connect', stream, target, early: early.toString('latin1') }) },
+    plain (stream, request) {
+      request.resume()
+      reports.push({ event: 'plain', stream, target: request.url ?? '' })
+    },
     unusable: (stream, target, { reason, detail }) => { reports.push({ event: 'unusable', stream, target, reason, detail }) },
     broken (stream) {
       reports.push({ event: 'broken', stream })
@@ -81,15 +85,27 @@ t.test('a head may have as many bytes as it says, and no more', async (t) => {
   t.match(await other.report(), { event: 'unusable', target: '', reason: 'head_too_large' })
 })
 
-t.test('any other method is reported with its target, and its content does not hold up the stream', async (t) => {
+t.test('any other method is handed over with its target, and its content to whoever takes it', async (t) => {
   const { client, report } = await startParser(t)
   const size = 1_000_000
   client.end(Buffer.concat([
     Buffer.from(`POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`),
     Buffer.alloc(size),
   ]))
-  const { event, target, reason, stream } = await report()
-  t.match({ event, target, reason }, { event: 'unusable', target: 'http://a/', reason: 'method_not_allowed' })
+  const { event, target, stream } = await report()
+  t.same({ event, target }, { event: 'plain', target: 'http://a/' })
+  await readAway(stream)
+})
+
+t.test('a request with two Hosts is unusable by any method, and its content does not hold up the stream', async (t) => {
+  const { client, report } = await startParser(t)
+  const size = 1_000_000
+  client.end(Buffer.concat([
+    Buffer.from(`POST http://a/ HTTP/1.1\r\nHost: a\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`),
+    Buffer.alloc(size),
+  ]))
+  const { stream, ...rest } = await report()
+  t.match(rest, { event: 'unusable', target: 'http://a/', reason: 'bad_request' })
   await readAway(stream)
 })
 

@@ -35,6 +35,7 @@ async function startListener (t: Test, options: Partial<ListenerOptions> = {}): 
       handshakeFailed: () => { counted.push('failed') },
     },
     onConnect: (request) => { connects.push(request) },
+    onPlain: ({ end }) => { end.stream.destroy() },
     onUnusable: (request) => { unusables.push(request) },
     ...options,
   })
