@@ -1,26 +1,19 @@
 #!/usr/bin/env node
 import { UsageError, suggestion } from './cli/args.ts'
-import { type ExitCode, type Terminal, exitCode } from './cli/command.ts'
+import type { Terminal } from './cli/command.ts'
 import { commands } from './cli/commands.ts'
+import { type ExitCode, exitCode } from './cli/exit-code.ts'
+import { renderHelp, renderOverview } from './cli/help-text.ts'
+import { chooseWidth } from './cli/text-layout.ts'
 import { createStops } from './host/signals.ts'
 import { version } from './version.ts'
 
-const overview = `acr-egress ${version}: lets a locked-down network reach its Azure container registries, and nothing else
-
-Usage: acr-egress COMMAND [FLAGS]
-
-${commands.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join('\n')}
-
-acr-egress COMMAND --help says more about a command.
-A whole configuration:  acr-egress serve --registry contoso.azurecr.io --region eastus
-`
-
 /** Finds the command and runs it; a wrong word is answered with the right one. */
 async function run (argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const [name = '', ...rest] = argv
-  if (name === '' || name === '--help' || name === '-h' || name === 'help') {
+  const [name = '', ...rest] = spellHelp(argv)
+  if (name === '' || name === '--help' || name === '-h') {
     const output = name === '' ? terminal.stderr : terminal.stdout
-    output.write(overview)
+    output.write(renderOverview(version, commands, chooseWidth(output)))
     return name === '' ? exitCode.usage : exitCode.ok
   }
   if (name === '--version') {
@@ -33,18 +26,27 @@ async function run (argv: readonly string[], terminal: Terminal): Promise<ExitCo
     terminal.stderr.write(`${JSON.stringify(name)}: no such command${hint}\nSee acr-egress --help\n`)
     return exitCode.usage
   }
-  const command = await entry.load()
+  const { help, run: runCommand } = await entry.load()
+  const action = rest.find((word) => Object.hasOwn(help.actions ?? {}, word))
   if (rest.includes('--help') || rest.includes('-h')) {
-    terminal.stdout.write(command.help)
+    terminal.stdout.write(renderHelp(help, { command: name, action, width: chooseWidth(terminal.stdout) }))
     return exitCode.ok
   }
   try {
-    return await command.run(rest, terminal)
+    return await runCommand(rest, terminal)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    terminal.stderr.write(`${error.message}\nSee acr-egress ${name} --help\n`)
+    const place = action === undefined ? name : `${name} ${action}`
+    terminal.stderr.write(`${error.message}\nSee acr-egress ${place} --help\n`)
     return exitCode.usage
   }
+}
+
+/** `help`, `help COMMAND` and `help COMMAND ACTION` in the words of `--help`. */
+function spellHelp (argv: readonly string[]): readonly string[] {
+  const [first, ...rest] = argv
+  if (first !== 'help') return argv
+  return [...rest.filter((word) => word !== '--help' && word !== '-h'), '--help']
 }
 
 let outputFailure: NodeJS.ErrnoException | undefined

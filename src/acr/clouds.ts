@@ -20,7 +20,7 @@ export interface Cloud {
  * Sources: `az cloud list` (suffixes acrLoginServerEndpoint and storageEndpoint, endpoints activeDirectory and
  * resourceManager), and the endpoint reference of Azure Container Registry, 2026-05.
  */
-export const clouds: readonly Cloud[] = [
+export const clouds: readonly [Cloud, ...Cloud[]] = [
   {
     name: 'AzureCloud',
     registrySuffix: 'azurecr.io',

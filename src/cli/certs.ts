@@ -2,9 +2,11 @@ import { randomBytes, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type * as Certificates from '../tls/certificates.ts'
-import { parseArguments, suggestion, UsageError } from './args.ts'
+import { parseArguments, readAction, UsageError } from './args.ts'
 import { describeFileError, listExisting, writeFiles, type FileName } from './certificate-files.ts'
-import { exitCode, type Command, type ExitCode, type Terminal } from './command.ts'
+import type { Command, Terminal } from './command.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
 
 /** Devices are told to trust the authority once in their life; ten years is about as long as that is. */
 const authorityDays = 3650
@@ -22,31 +24,67 @@ interface Request {
 /** Something about the files that the person has to put right; the message says how. */
 class FileProblem extends Error {}
 
+const help = {
+  paragraphs: [
+    'Makes a certificate authority and a server certificate, so that clients can speak TLS to the gateway ' +
+      '(HTTPS_PROXY=https://gateway.example:443). Writes four files:',
+    [
+      ['ca.crt', 'the authority, valid for 10 years: what devices are told to trust'],
+      ['ca.key', 'its key, mode 0600: the gateway does not need it; keep it away from the gateway'],
+      ['server.crt', 'the gateway\'s certificate and the authority\'s'],
+      ['server.key', 'its key, mode 0600'],
+    ],
+  ],
+  actions: {
+    init: { summary: 'make the certificates, or renew that of the server' },
+  },
+  flags: {
+    host: {
+      type: 'string',
+      value: 'NAME',
+      multiple: true,
+      required: true,
+      description: 'a name or IP address by which clients reach the gateway; a wildcard is the whole first label, ' +
+        '\'*.plant.example\'',
+    },
+    dir: {
+      type: 'string',
+      value: 'DIR',
+      takes: 'directory',
+      description: `where to write (${defaultDirectory}); made with mode 0700 if it is not there`,
+    },
+    days: {
+      type: 'string',
+      value: 'N',
+      description: `how long the server certificate is valid, 1 to ${authorityDays} days (${defaultServerDays}); never ` +
+        'longer than the authority',
+    },
+    force: {
+      type: 'boolean',
+      description: 'replace an existing server certificate; an existing authority is used again, not replaced, so that ' +
+        'devices go on trusting the gateway',
+    },
+  },
+  exits: {
+    [exitCode.ok]: 'the files are written',
+    [exitCode.usage]: 'bad usage, or the files cannot be written or used again; those that were there are as they were',
+  },
+  examples: [
+    {
+      purpose: 'For a name and an address, into ./certs',
+      line: 'acr-egress certs init --host gateway.example --host 10.0.0.4',
+    },
+    {
+      purpose: 'Once a year, a new server certificate by the same authority',
+      line: 'acr-egress certs init --host gateway.example --dir /etc/acr-egress/certs --force',
+    },
+  ],
+} satisfies Help
+
 /** `acr-egress certs`: an authority of one's own and a server certificate, for the TLS listener. */
 export const certsCommand: Command = {
-  help: `Usage: acr-egress certs init --host NAME... [--dir ${defaultDirectory}] [--days ${defaultServerDays}] [--force]
+  help,
 
-Makes a certificate authority and a server certificate, so that clients can speak TLS to the gateway
-(HTTPS_PROXY=https://gateway.example:443). Writes four files:
-
-  ca.crt      the authority, valid for 10 years: what devices are told to trust
-  ca.key      its key, mode 0600: the gateway does not need it; keep it away from the gateway
-  server.crt  the gateway's certificate and the authority's
-  server.key  its key, mode 0600
-
-Flags:
-  --host NAME   a name or IP address by which clients reach the gateway; may be given several times.
-                A wildcard is the whole first label: '*.plant.example'
-  --dir DIR     where to write (${defaultDirectory}); made with mode 0700 if it is not there
-  --days N      how long the server certificate is valid, 1 to ${authorityDays} days (${defaultServerDays}),
-                and never longer than the authority
-  --force       replace an existing server certificate. An existing authority is used again, not replaced,
-                so that devices go on trusting the gateway
-
-Examples:
-  acr-egress certs init --host gateway.example --host 10.0.0.4
-  acr-egress certs init --host gateway.example --dir /etc/acr-egress/certs --force    (once a year)
-`,
   async run (argv, terminal) {
     // Only this command issues certificates; no other is to carry the weight of forge.
     const certificates = await import('../tls/certificates.ts')
@@ -63,15 +101,9 @@ Examples:
 }
 
 function readRequest (argv: readonly string[], { parseCertificateHost }: typeof Certificates): Request {
-  const given = parseArguments(argv, {
-    host: { type: 'string', multiple: true },
-    dir: { type: 'string' },
-    days: { type: 'string' },
-    force: { type: 'boolean' },
-  })
+  const given = parseArguments(argv, help)
   const [action, ...rest] = given.words
-  if (action === undefined) throw new UsageError('certs: say what to do; write acr-egress certs init --host NAME')
-  if (action !== 'init') throw new UsageError(`certs ${action}: no such action${suggestion(action, ['init'], '')}`)
+  readAction('certs', help, action)
   if (rest.length > 0) throw new UsageError(`certs init: ${rest.join(' ')} is too much; write each name as --host NAME`)
   const hosts = given.values('host').map((text) => {
     const host = parseCertificateHost(text)

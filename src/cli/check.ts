@@ -9,39 +9,56 @@ import { createConfiguredPolicy } from '../gateway.ts'
 import { readTextFile } from '../host/text-file.ts'
 import { formatSocketAddress } from '../net/address.ts'
 import { UsageError, parseArguments } from './args.ts'
-import { type Command, type Terminal, exitCode } from './command.ts'
-import {
-  configurationFlags, configurationFlagsHelp, printProblems, printWarnings, readLoadOptions,
-} from './configuration-flags.ts'
+import type { Command, Terminal } from './command.ts'
+import { exitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
+import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
 
-const help = `\
-Usage: acr-egress check [--config FILE] [--registry LOGIN_SERVER]... [--region REGION]...
-                        [--listen ADDR:PORT] [--admin ADDR:PORT] [--endpoints FILE] [--json]
+const help = {
+  paragraphs: [
+    'Reads the configuration as serve would, with the certificate and key that it names, and prints the effective ' +
+      'allowlist: every host that is let through, and the key that lets it through. Starts nothing and asks nobody.',
+    'Problems and warnings go to standard error, one a line: FILE:LINE:COLUMN: key: what is wrong; what to write.',
+  ],
+  flags: {
+    ...configurationFlags,
+    endpoints: {
+      type: 'string',
+      value: 'FILE',
+      takes: 'file',
+      description: 'what az acr show-endpoints prints; says where the configuration differs from it',
+    },
+    json: {
+      type: 'boolean',
+      description: 'print one JSON document: ok, problems, warnings, drift, allowlist, configuration',
+    },
+  },
+  exits: {
+    [exitCode.ok]: 'the configuration is good, with or without warnings',
+    [exitCode.denied]: 'it differs from --endpoints',
+    [exitCode.usage]: 'bad usage, or the configuration is not good',
+  },
+  examples: [
+    { purpose: 'What is wrong with the configuration of this machine, or what it lets through', line: 'acr-egress check' },
+    { purpose: 'Before it is put in its place', line: 'acr-egress check --config ./config.yaml' },
+    {
+      purpose: 'What a registry would need, without a file',
+      line: 'acr-egress check --registry contoso.azurecr.io --region eastus --region westeurope',
+    },
+    { purpose: 'The hosts alone', line: 'acr-egress check --json | jq -r \'.allowlist[].host\'' },
+    {
+      purpose: 'What has changed in Azure since the configuration was written',
+      line: 'az acr show-endpoints --name contoso > endpoints.json; acr-egress check --endpoints endpoints.json',
+    },
+  ],
+} satisfies Help
 
-Reads the configuration as serve would, with the certificate and key that it names, and prints the effective
-allowlist: every host that is let through, and the key that lets it through. Starts nothing and asks nobody.
-
-${configurationFlagsHelp}
-  --endpoints FILE         what az acr show-endpoints prints: says where the configuration differs from it
-  --json                   one JSON document: ok, problems, warnings, drift, allowlist, configuration
-
-Exit code: 0 when the configuration is good, with or without warnings; 1 when it differs from --endpoints; 2 when it is
-not good; 4 when standard output cannot
-be written. Problems and warnings go to standard error, one a line: FILE:LINE:COLUMN: key: what is wrong; what to write.
-
-Examples:
-  acr-egress check
-  acr-egress check --config ./config.yaml
-  acr-egress check --registry contoso.azurecr.io --region eastus --region westeurope
-  acr-egress check --json | jq -r '.allowlist[].host'
-`
-
+/** `acr-egress check`: what is wrong with a configuration, or what it lets through. */
 export const checkCommand: Command = {
   help,
 
   async run (argv, terminal) {
-    const ownFlags = { endpoints: { type: 'string' }, json: { type: 'boolean' } } as const
-    const given = parseArguments(argv, { ...configurationFlags, ...ownFlags })
+    const given = parseArguments(argv, help)
     const [word] = given.words
     if (word !== undefined) throw new UsageError(`${word}: check takes no words; write --config ${word} for a file`)
     const result = await loadConfiguration(readLoadOptions(given))

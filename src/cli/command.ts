@@ -1,20 +1,5 @@
-/**
- * Exit codes of every command; scripts depend on them.
- */
-export const exitCode = {
-  /** Done, or the target is allowed. */
-  ok: 0,
-  /** The target is denied, or a check failed. */
-  denied: 1,
-  /** Bad usage or bad configuration; nothing was started. */
-  usage: 2,
-  /** Could not start: a port is taken or forbidden. */
-  notStarted: 3,
-  /** Done, but what was asked for could not be written to standard output. */
-  notWritten: 4,
-} as const
-
-export type ExitCode = typeof exitCode[keyof typeof exitCode]
+import type { ExitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
 
 /** A stream that a command writes for a person or a script: `process.stdout`, or a collector in a test. */
 export interface Output {
@@ -38,11 +23,19 @@ export interface Terminal {
 
 /** One command of `acr-egress`; commands.ts lists them all. */
 export interface Command {
-  /** The full text of `acr-egress NAME --help`: usage, flags, examples. */
-  readonly help: string
+  /** What `acr-egress NAME --help`, the manual page and the completions are made from, and its flags are parsed by. */
+  readonly help: Help
   /**
    * Runs to its end and returns the exit code. Throws `UsageError` for wrong words;
    * anything else thrown is a bug.
    */
   run (argv: readonly string[], terminal: Terminal): Promise<ExitCode>
+}
+
+/** A command by its name, loaded when it is asked for: none pays for what another one needs. */
+export interface CommandEntry {
+  readonly name: string
+  /** Half a line for the list of commands. */
+  readonly summary: string
+  readonly load: () => Promise<Command>
 }

@@ -1,12 +1,4 @@
-import type { Command } from './command.ts'
-
-/** A command by its name, loaded when it is asked for: none pays for what another one needs. */
-export interface CommandEntry {
-  readonly name: string
-  /** Half a line for the list of commands. */
-  readonly summary: string
-  readonly load: () => Promise<Command>
-}
+import type { CommandEntry } from './command.ts'
 
 /** Every command of `acr-egress`, in the order of its help. */
 export const commands: readonly CommandEntry[] = [

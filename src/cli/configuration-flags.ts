@@ -1,27 +1,46 @@
 import { type LoadOptions, defaultFile } from '../config/load.ts'
 import { type Problem, formatProblem } from '../config/problem.ts'
-import type { Arguments, Flag } from './args.ts'
+import type { Arguments } from './args.ts'
 import type { Terminal } from './command.ts'
+import type { Flag, Flags } from './help.ts'
 
 /** The flags of every command that works on a configuration. */
 export const configurationFlags = {
-  config: { type: 'string' },
-  registry: { type: 'string', multiple: true },
-  region: { type: 'string', multiple: true },
-  listen: { type: 'string' },
-  admin: { type: 'string' },
-} as const satisfies Record<string, Flag>
+  config: {
+    type: 'string',
+    value: 'FILE',
+    takes: 'file',
+    description: `the configuration; else ${defaultFile}, if it is there`,
+  },
+  registry: {
+    type: 'string',
+    value: 'LOGIN_SERVER',
+    multiple: true,
+    description: 'let this registry through, in place of those of the file',
+  },
+  region: {
+    type: 'string',
+    value: 'REGION',
+    multiple: true,
+    description: 'a region of the registries given by --registry',
+  },
+  listen: {
+    type: 'string',
+    value: 'ADDR:PORT',
+    description: 'where clients connect; PORT alone keeps the address of the file',
+  },
+  admin: {
+    type: 'string',
+    value: 'ADDR:PORT',
+    description: 'where metrics, health and the status page are; PORT alone keeps the address of the file',
+  },
+} as const satisfies Flags
 
-/** Their lines in a command's help. */
-export const configurationFlagsHelp = `\
-  --config FILE            the configuration; else ${defaultFile}, if it is there
-  --registry LOGIN_SERVER  let this registry through, in place of those of the file; may be given several times
-  --region REGION          a region of the registries given by --registry; may be given several times
-  --listen ADDR:PORT       where clients connect; PORT alone keeps the address of the file
-  --admin ADDR:PORT        where metrics, health and the status page are; PORT alone likewise`
+/** What every command says that prints one document when it is asked to. */
+export const jsonFlag = { type: 'boolean', description: 'print one JSON document' } as const satisfies Flag
 
 /** What the flags say, for `loadConfiguration`. */
-export function readLoadOptions (given: Arguments): LoadOptions {
+export function readLoadOptions (given: Arguments<keyof typeof configurationFlags>): LoadOptions {
   const file = given.value('config')
   const listen = given.value('listen')
   const admin = given.value('admin')

@@ -11,27 +11,42 @@ import { ProxyRefusedError, type ProxyAddress, openTunnel } from '../lab/tunnel-
 import { createLogger } from '../telemetry/logger.ts'
 import { version } from '../version.ts'
 import { UsageError, parseArguments } from './args.ts'
-import { type Command, type ExitCode, type Terminal, exitCode } from './command.ts'
+import type { Command, Terminal } from './command.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
 import { printProblems } from './configuration-flags.ts'
 import { createProgress, formatBytes } from './progress.ts'
 
-const help = `Usage: acr-egress demo [--stay]
-
-Starts a look-alike of an Azure container registry and a gateway in front of it,
-all on loopback and with no privileges, pulls an image of 300 MB through the
-gateway, tries three targets that are not allowed, and says what was let
-through and what was refused.
-
-  --stay   leave everything running until you interrupt it, to look at the
-           status page and to try things; a second interrupt ends at once
-`
+const help = {
+  paragraphs: [
+    'Starts a look-alike of an Azure container registry and a gateway in front of it, all on loopback and with no ' +
+      'privileges, pulls an image of 300 MB through the gateway, tries three targets that are not allowed, and says what ' +
+      'was let through and what was refused.',
+  ],
+  flags: {
+    stay: {
+      type: 'boolean',
+      description: 'leave everything running until you interrupt it, to look at the status page and to try things; a ' +
+        'second interrupt ends at once',
+    },
+  },
+  exits: {
+    [exitCode.ok]: 'the image was pulled, and what is not allowed was refused',
+    [exitCode.denied]: 'it was not so, or you interrupted it before the end',
+    [exitCode.usage]: 'bad usage; nothing was started',
+  },
+  examples: [
+    { purpose: 'The whole story, in ten seconds', line: 'acr-egress demo' },
+    { purpose: 'Then try things with curl, and look at the status page', line: 'acr-egress demo --stay' },
+  ],
+} satisfies Help
 
 /** `acr-egress demo`: the whole story in ten seconds, without Azure. */
 export const demoCommand: Command = {
   help,
 
   async run (argv, terminal) {
-    const given = parseArguments(argv, { stay: { type: 'boolean' } })
+    const given = parseArguments(argv, help)
     if (given.words.length > 0) throw new UsageError(`${given.words[0]}: demo takes flags only`)
     const interrupted = terminal.takeStop()
     interrupted.addEventListener('abort', () => {

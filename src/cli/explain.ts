@@ -3,32 +3,38 @@ import { lookupForExplanation } from '../gateway-views.ts'
 import { createConfiguredNames, createConfiguredPolicy } from '../gateway.ts'
 import { type ExplainLookup, type Explanation, explainTarget } from '../policy/explain.ts'
 import { UsageError, parseArguments } from './args.ts'
-import { type Command, exitCode } from './command.ts'
-import { configurationFlags, configurationFlagsHelp, printProblems, readLoadOptions } from './configuration-flags.ts'
+import type { Command } from './command.ts'
+import { exitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
+import { configurationFlags, jsonFlag, printProblems, readLoadOptions } from './configuration-flags.ts'
 
-const help = `Usage: acr-egress explain HOST[:PORT] [FLAGS]
-
-Says whether the gateway would let a client through to HOST, by which rule, and
-to which addresses. Decides as the running gateway does, from the same
-configuration; the name is resolved here and now.
-
-${configurationFlagsHelp}
-  --json                   one JSON document
-
-Exit code: 0 allowed, 1 denied, 2 bad usage or configuration, 4 allowed but not
-written: standard output failed.
-
-Examples:
-  acr-egress explain contoso.azurecr.io
-  acr-egress explain contoso.westus.data.azurecr.io:443 --registry contoso.azurecr.io --region eastus
-`
+const help = {
+  words: { form: 'HOST[:PORT]' },
+  paragraphs: [
+    'Says whether the gateway would let a client through to HOST, by which rule, and to which addresses. Decides as the ' +
+      'running gateway does, from the same configuration; the name is resolved here and now.',
+  ],
+  flags: { ...configurationFlags, json: jsonFlag },
+  exits: {
+    [exitCode.ok]: 'it is allowed',
+    [exitCode.denied]: 'it is denied',
+    [exitCode.usage]: 'bad usage or configuration',
+  },
+  examples: [
+    { purpose: 'By the configuration of this machine', line: 'acr-egress explain contoso.azurecr.io' },
+    {
+      purpose: 'Whether another region would be let through',
+      line: 'acr-egress explain contoso.westus.data.azurecr.io --registry contoso.azurecr.io --region eastus',
+    },
+  ],
+} satisfies Help
 
 /** `acr-egress explain`: one decision, with its grounds. */
 export const explainCommand: Command = {
   help,
 
   async run (argv, terminal) {
-    const given = parseArguments(argv, { ...configurationFlags, json: { type: 'boolean' } })
+    const given = parseArguments(argv, help)
     const [target, ...rest] = given.words
     if (target === undefined || rest.length > 0) throw new UsageError('explain takes one HOST[:PORT]')
     const loaded = await loadConfiguration(readLoadOptions(given))

@@ -6,32 +6,44 @@ import { createRegistryBlock, mergeRegistries } from '../config/registry-block.t
 import { describeWriteFailure, replaceFile } from '../host/replace-file.ts'
 import { readTextFile } from '../host/text-file.ts'
 import { UsageError, parseArguments } from './args.ts'
-import { type Command, type ExitCode, type Terminal, exitCode } from './command.ts'
+import type { Command, Terminal } from './command.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
 
-const help = `\
-Usage: acr-egress import [FILE|-] [--into CONFIG]
-
-Turns what az acr show-endpoints prints into the registries: of a configuration. Reads FILE, or standard input; several
-outputs may follow each other. Prints YAML, or puts the registries into a configuration file and keeps what else is in
-it, comments too.
-
-Flags:
-  --into CONFIG   the configuration file to put them into; it is replaced whole, and made if it is not there
-
-Exit code: 0 when it is done; 2 when the input is not what az prints, or a file cannot be read or written.
-
-Examples:
-  az acr show-endpoints --name contoso | acr-egress import
-  acr-egress import endpoints.json --into /etc/acr-egress/config.yaml && acr-egress check
-  acr-egress check --endpoints endpoints.json      what has changed since
-`
+const help = {
+  words: { form: '[FILE|-]', takes: 'file' },
+  paragraphs: [
+    'Turns what az acr show-endpoints prints into the registries: of a configuration. Reads FILE, or standard input; ' +
+      'several outputs may follow each other. Prints YAML, or puts the registries into a configuration file and keeps ' +
+      'what else is in it, comments too.',
+  ],
+  flags: {
+    into: {
+      type: 'string',
+      value: 'CONFIG',
+      takes: 'file',
+      description: 'the configuration file to put them into; it is replaced whole, and made if it is not there',
+    },
+  },
+  exits: {
+    [exitCode.ok]: 'it is done',
+    [exitCode.usage]: 'bad usage, the input is not what az prints, or a file cannot be read or written',
+  },
+  examples: [
+    { purpose: 'To look at', line: 'az acr show-endpoints --name contoso | acr-egress import' },
+    {
+      purpose: 'Into the configuration of this machine, and see what it lets through',
+      line: 'acr-egress import endpoints.json --into /etc/acr-egress/config.yaml && acr-egress check',
+    },
+  ],
+} satisfies Help
 
 /** `acr-egress import`: from Azure's own list of endpoints to a configuration. */
 export const importCommand: Command = {
   help,
 
   async run (argv, terminal) {
-    const given = parseArguments(argv, { into: { type: 'string' } })
+    const given = parseArguments(argv, help)
     const [file = '-', ...more] = given.words
     if (more.length > 0) throw new UsageError(`import takes one file; write the outputs of ${file} and ${more.join(', ')} into one`)
     const input = file === '-' ? await readInput(terminal) : await readTextFile(file, maxEndpointListBytes)

@@ -7,28 +7,41 @@ import { formatSocketAddress } from '../net/address.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { version } from '../version.ts'
 import { UsageError, parseArguments } from './args.ts'
-import { type Command, type ExitCode, type Terminal, exitCode } from './command.ts'
-import { configurationFlags, configurationFlagsHelp, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
+import type { Command, Terminal } from './command.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
+import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
 
-const help = `Usage: acr-egress serve [--config FILE] [--registry LOGIN_SERVER]... [--region REGION]...
-                        [--listen ADDRESS:PORT] [--admin ADDRESS:PORT]
-
-Runs the gateway until SIGINT or SIGTERM; then open tunnels may end for as long
-as shutdown.drainTimeout says, and a second signal ends them at once.
-
-${configurationFlagsHelp}
-
-Examples:
-  acr-egress serve --registry contoso.azurecr.io --region eastus
-  acr-egress serve --config /etc/acr-egress/config.yaml --listen 0.0.0.0:8443
-`
+const help = {
+  paragraphs: [
+    'Runs the gateway until SIGINT or SIGTERM; then open tunnels may end for as long as shutdown.drainTimeout says, and a ' +
+      'second signal ends them at once.',
+    'The log goes to standard output, one JSON document a line; what is for a person goes to standard error.',
+  ],
+  flags: configurationFlags,
+  exits: {
+    [exitCode.ok]: 'it was stopped by SIGINT or SIGTERM',
+    [exitCode.usage]: 'bad usage or configuration; nothing was started',
+    [exitCode.notStarted]: 'it could not start: a port is taken or not allowed, or relay.engine does not work here',
+  },
+  examples: [
+    {
+      purpose: 'One registry, without a file',
+      line: 'acr-egress serve --registry contoso.azurecr.io --region eastus',
+    },
+    {
+      purpose: 'A file, and a port that needs no privilege',
+      line: 'acr-egress serve --config /etc/acr-egress/config.yaml --listen 0.0.0.0:8443',
+    },
+  ],
+} satisfies Help
 
 /** `acr-egress serve`: the daemon. Logs go to standard output, everything for a person to standard error. */
 export const serveCommand: Command = {
   help,
 
   async run (argv, terminal) {
-    const given = parseArguments(argv, configurationFlags)
+    const given = parseArguments(argv, help)
     if (given.words.length > 0) throw new UsageError(`${given.words[0]}: serve takes flags only`)
     const loaded = await loadConfiguration(readLoadOptions(given))
     if (!loaded.ok) {

@@ -4,9 +4,10 @@ import type { TagNeed } from '../acr/tag-change.ts'
 import { loadConfiguration } from '../config/load.ts'
 import { escapeControls } from '../config/problem.ts'
 import { type TagFile, readAnyTagFile } from '../tags/tag-file.ts'
-import { type Arguments, UsageError, suggestion } from './args.ts'
+import { type Arguments, UsageError } from './args.ts'
 import type { Terminal } from './command.ts'
-import { printProblems } from './configuration-flags.ts'
+import { configurationFlags, printProblems } from './configuration-flags.ts'
+import type { Flags } from './help.ts'
 
 /** A file of service tags, and what it is for. */
 export interface TagSource {
@@ -19,10 +20,25 @@ export interface TagSource {
 /** The tags that matter to most gateways. */
 export const usualTags = ['AzureContainerRegistry', 'Storage'] as const
 
+/** Unless told otherwise. */
+const [publicCloud] = clouds
+
 /** The flags that say which file is meant. */
 export const tagSourceFlags = {
-  config: { type: 'string' }, file: { type: 'string' }, cloud: { type: 'string' }, json: { type: 'boolean' },
-} as const
+  config: configurationFlags.config,
+  file: {
+    type: 'string',
+    value: 'FILE',
+    takes: 'file',
+    description: 'a file of service tags, in place of that of the configuration',
+  },
+  cloud: {
+    type: 'string',
+    value: 'CLOUD',
+    takes: clouds.map(({ tagsName }) => tagsName),
+    description: `with --file, the cloud that it is for, ${publicCloud.tagsName} when left out`,
+  },
+} as const satisfies Flags
 
 /**
  * The file of the flags, or of the configuration, whose own file of service tags is not read for that. When the
@@ -30,9 +46,11 @@ export const tagSourceFlags = {
  *
  * @throws UsageError when neither names a file.
  */
-export async function findTagSource (given: Arguments, terminal: Terminal): Promise<TagSource | undefined> {
+export async function findTagSource (
+  given: Arguments<keyof typeof tagSourceFlags>, terminal: Terminal,
+): Promise<TagSource | undefined> {
   const file = given.value('file')
-  const cloud = readCloud(given.value('cloud'))
+  const cloud = clouds.find(({ tagsName }) => tagsName === given.value('cloud')) ?? publicCloud
   if (file !== undefined) return { file, cloud, need: { cloud: cloud.tagsName, names: usualTags } }
   if (given.has('cloud')) throw new UsageError('--cloud goes with --file; the registries of a configuration say which cloud it is')
   const config = given.value('config')
@@ -52,13 +70,6 @@ export async function findTagSource (given: Arguments, terminal: Terminal): Prom
   }
   const need = listTagNeed({ registries, bundles }, scope)
   return { file: serviceTagsFile, cloud: clouds.find(({ tagsName }) => tagsName === need.cloud) ?? cloud, need }
-}
-
-function readCloud (text = 'Public'): Cloud {
-  const cloud = clouds.find(({ tagsName }) => tagsName === text)
-  if (cloud !== undefined) return cloud
-  const names = clouds.map(({ tagsName }) => tagsName)
-  throw new UsageError(`--cloud ${text}: write ${names.join(', ')}${suggestion(text, names, '')}`)
 }
 
 /** Reads a file with all of its tags; when it cannot be read, says so. */

@@ -1,14 +1,31 @@
 import { type TagChange, listTagChanges } from '../acr/tag-change.ts'
 import { escapeControls } from '../config/problem.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'
-import { type ExitCode, type Terminal, exitCode } from './command.ts'
+import type { Terminal } from './command.ts'
+import { jsonFlag } from './configuration-flags.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import type { ActionHelp } from './help.ts'
 import { readForPerson, usualTags } from './tag-source.ts'
+
+/** What there is to say about `acr-egress tags diff`. */
+export const diffHelp = {
+  summary: 'say what two files have different',
+  words: { form: 'OLD NEW', takes: 'file' },
+  paragraphs: [
+    `Says which prefixes came and went between two files, for ${usualTags.join(' and ')}, for each TAG, or for all tags.`,
+  ],
+  flags: {
+    tag: { type: 'string', value: 'TAG', multiple: true, description: 'look at this tag' },
+    all: { type: 'boolean', description: 'look at all tags' },
+    json: jsonFlag,
+  },
+} as const satisfies ActionHelp
+
+type Given = Arguments<keyof typeof diffHelp.flags>
 
 /** `acr-egress tags diff`: what two files have different. */
 export async function diffTags (argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const given = parseArguments(argv, {
-    tag: { type: 'string', multiple: true }, all: { type: 'boolean' }, json: { type: 'boolean' },
-  })
+  const given = parseArguments(argv, diffHelp)
   const [old, young, ...more] = given.words
   if (old === undefined || young === undefined || more.length > 0) {
     throw new UsageError('tags diff takes two files; write acr-egress tags diff OLD NEW')
@@ -33,7 +50,7 @@ export async function diffTags (argv: readonly string[], terminal: Terminal): Pr
   return exitCode.ok
 }
 
-function chooseTags (given: Arguments, all: readonly string[]): readonly string[] {
+function chooseTags (given: Given, all: readonly string[]): readonly string[] {
   const named = given.values('tag')
   if (given.has('all') && named.length > 0) throw new UsageError('--all and --tag: write one of the two')
   if (given.has('all')) return [...new Set(all)]

@@ -10,11 +10,39 @@ import { DownloadError, downloadServiceTags, isSecure } from '../tags/download.t
 import type { Download } from '../tags/download-page.ts'
 import { findNamedDay, maxTagFileBytes } from '../tags/tag-file.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'
-import { type ExitCode, type Terminal, exitCode } from './command.ts'
+import type { Terminal } from './command.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import type { ActionHelp } from './help.ts'
+import { jsonFlag } from './configuration-flags.ts'
 import { describeDownload } from './download-problem.ts'
 import { createProgress } from './progress.ts'
 import { type TagSource, findTagSource, tagSourceFlags } from './tag-source.ts'
 import { describeChanges, renderChanges } from './tags-diff.ts'
+
+/** What there is to say about `acr-egress tags refresh`. */
+export const refreshHelp = {
+  summary: 'fetch the newest file, and put it in the place of the old one',
+  paragraphs: [
+    'Fetches the newest file, says what is different for the tags in use, and puts it in the place of the old one. Not ' +
+      'when it is for another cloud, lacks a tag in use, or takes more than a quarter of one away. A gateway that runs ' +
+      'takes it by itself.',
+    'The file is that of the configuration (addresses.serviceTagsFile), or FILE. Goes through HTTPS_PROXY; needs ' +
+      'www.microsoft.com and download.microsoft.com.',
+  ],
+  flags: {
+    ...tagSourceFlags,
+    from: {
+      type: 'string',
+      value: 'URL',
+      description: 'your own mirror of the file, or a page that links to it',
+    },
+    force: { type: 'boolean', description: 'take the file although it takes more than a quarter of a tag away' },
+    'dry-run': { type: 'boolean', description: 'say what is different, and write nothing' },
+    json: jsonFlag,
+  },
+} as const satisfies ActionHelp
+
+type Given = Arguments<keyof typeof refreshHelp.flags>
 
 /** What came of a refresh. */
 interface Outcome {
@@ -28,9 +56,7 @@ interface Outcome {
 
 /** `acr-egress tags refresh`: the newest file in the place of the old one. */
 export async function refreshTags (argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const given = parseArguments(argv, {
-    ...tagSourceFlags, from: { type: 'string' }, force: { type: 'boolean' }, 'dry-run': { type: 'boolean' },
-  })
+  const given = parseArguments(argv, refreshHelp)
   if (given.words.length > 0) throw new UsageError(`${given.words[0]}: tags refresh takes flags only; write --file FILE`)
   const from = readAddress(given.value('from'))
   const source = await findTagSource(given, terminal)
@@ -58,7 +84,7 @@ async function demandPlainName (file: string): Promise<void> {
 
 interface Request {
   readonly from: URL | undefined
-  readonly given: Arguments
+  readonly given: Given
   readonly terminal: Terminal
 }
 
@@ -92,7 +118,7 @@ async function fetchWithProgress (
 }
 
 /** Judges what was fetched, and puts it in the place of the file. Rejects with the system's error. */
-async function put ({ text }: Download, { file, need }: TagSource, given: Arguments): Promise<Outcome> {
+async function put ({ text }: Download, { file, need }: TagSource, given: Given): Promise<Outcome> {
   const parsed = parseServiceTags(text, createTagFilter(need))
   if (!parsed.ok) return refused(`it ${parsed.problem}; see that this is the right address`)
   const { serviceTags } = parsed
@@ -125,7 +151,7 @@ function refused (problem: string): Outcome {
 
 interface Report {
   readonly source: TagSource
-  readonly given: Arguments
+  readonly given: Given
   readonly terminal: Terminal
 }
 

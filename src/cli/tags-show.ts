@@ -1,12 +1,26 @@
 import type { ServiceTag, ServiceTags } from '../acr/service-tags.ts'
 import { escapeControls } from '../config/problem.ts'
 import { parseArguments, suggestion, UsageError } from './args.ts'
-import { type ExitCode, type Terminal, exitCode } from './command.ts'
+import type { Terminal } from './command.ts'
+import { jsonFlag } from './configuration-flags.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import type { ActionHelp } from './help.ts'
 import { findTagSource, readForPerson, tagSourceFlags } from './tag-source.ts'
+
+/** What there is to say about `acr-egress tags show`. */
+export const showHelp = {
+  summary: 'show the prefixes of a tag, or the names of all tags',
+  words: { form: '[TAG]' },
+  paragraphs: [
+    'Shows the address prefixes of TAG, or without it all tags with their numbers of prefixes. The file is that of the ' +
+      'configuration (addresses.serviceTagsFile), or FILE.',
+  ],
+  flags: { ...tagSourceFlags, json: jsonFlag },
+} as const satisfies ActionHelp
 
 /** `acr-egress tags show`: one tag, or the list of all. */
 export async function showTags (argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const given = parseArguments(argv, tagSourceFlags)
+  const given = parseArguments(argv, showHelp)
   const [name, ...more] = given.words
   if (more.length > 0) throw new UsageError('tags show takes one TAG')
   const source = await findTagSource(given, terminal)

@@ -12,7 +12,7 @@ import { type LogLine, builtCommand } from '../support/daemon.ts'
 import { readBytes, untilClosed } from '../support/stream-watch.ts'
 import { startEchoUpstream } from '../support/upstream.ts'
 
-const commands = ['serve', 'check', 'explain', 'certs', 'demo']
+const commands = ['serve', 'check', 'explain', 'import', 'tags', 'certs', 'demo']
 const registry = ['--registry', 'contoso.azurecr.io', '--region', 'eastus']
 const freePorts = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
 const nobody = 65534
@@ -50,7 +50,7 @@ t.test('a wrong word is answered with the right one, and the exit code is 2', as
     [['check', '--jsno'], '--jsno: no such flag; did you mean --json?\nSee acr-egress check --help\n'],
     [['explain'], 'See acr-egress explain --help\n'],
     [['demo', '--stay=yes'], '--stay: takes no value; write --stay alone\nSee acr-egress demo --help\n'],
-    [['serve', '--config'], '--config: needs a value; write --config VALUE\nSee acr-egress serve --help\n'],
+    [['serve', '--config'], '--config: needs a value; write --config FILE\nSee acr-egress serve --help\n'],
   ]
   await Promise.all(table.map(async ([argv, stderr]) => {
     const result = await runCommand(t, argv)

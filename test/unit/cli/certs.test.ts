@@ -161,7 +161,3 @@ t.test('wrong words are usage errors that say what to write', async t => {
   }
   await t.rejects(stat(dir), { code: 'ENOENT' }, 'nothing was written')
 })
-
-t.test('the help names every flag', async t => {
-  for (const flag of ['--host', '--dir', '--days', '--force']) t.match(certsCommand.help, flag)
-})

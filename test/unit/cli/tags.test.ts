@@ -260,7 +260,7 @@ t.test('nothing is left running', async (t) => {
 t.test('wrong words are told with the right ones', async (t) => {
   const file = join(t.testdir({}), 'x.json')
   const table: ReadonlyArray<readonly [argv: string[], message: RegExp]> = [
-    [[], /^tags: say what to do; write acr-egress tags refresh, show or diff$/],
+    [[], /^tags: say what to do; write acr-egress tags show, diff or refresh$/],
     [['refrsh'], /^tags refrsh: no such action; did you mean refresh\?$/],
     [['toString'], /no such action/],
     [['show', 'a', 'b'], /^tags show takes one TAG$/],
