@@ -46,7 +46,7 @@ async function run (argv: readonly string[], terminal: Terminal): Promise<ExitCo
 function spellHelp (argv: readonly string[]): readonly string[] {
   const [first, ...rest] = argv
   if (first !== 'help') return argv
-  return [...rest.filter((word) => word !== '--help' && word !== '-h'), '--help']
+  return [...rest.filter((word) => !['help', '--help', '-h'].includes(word)), '--help']
 }
 
 let outputFailure: NodeJS.ErrnoException | undefined

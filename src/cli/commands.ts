@@ -37,4 +37,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'pull an image through a gateway from a registry look-alike',
     load: async () => (await import('./demo.ts')).demoCommand,
   },
+  {
+    name: 'completion',
+    summary: 'print a completion script for bash, zsh or fish',
+    load: async () => (await import('./completion.ts')).createCompletionCommand(commands),
+  },
 ]

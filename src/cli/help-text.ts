@@ -48,8 +48,8 @@ function renderUsage (help: Help, { command, action, width }: HelpRequest): stri
   const forms = listUsage(command, help, action)
   return forms.map((pieces, index) => {
     const lead = index === 0 ? 'Usage: ' : '       '
-    // Below the pieces of the first line where that is not far to the right.
-    const hang = width < 60 ? lead.length + 2 : Math.min(lead.length + (pieces[0]?.length ?? 0) + 1, 24)
+    // About where what follows the names of command and action begins, if that is not far to the right.
+    const hang = width < 60 ? lead.length + 2 : 24
     return `${lead}${wrapPieces(pieces, { width, indent: lead.length, hang }).slice(lead.length)}`
   }).join('\n')
 }

@@ -95,7 +95,7 @@ export function listExits ({ exits }: Help): ReadonlyArray<readonly [code: numbe
   return Object.entries(all).map(([code, meaning]) => [Number(code), meaning])
 }
 
-/** One form of a command's usage, in pieces at which it may be broken into lines; the first is the command itself. */
+/** One form of a command's usage, in pieces between which it may be broken into lines. */
 export type UsageForm = readonly string[]
 
 /** The usage of a command, or of one of its actions. Actions that differ in nothing but their name share a form. */
@@ -112,7 +112,7 @@ function formUsage (command: string, words: Words | undefined, flags: Flags): Us
   const pieces = Object.entries(flags).map(([name, flag]) => formFlag(name, flag))
   const isOptional = (piece: string): boolean => piece.startsWith('[')
   const ordered = [...pieces.filter((piece) => !isOptional(piece)), ...pieces.filter(isOptional)]
-  return [`acr-egress ${command}`, ...words === undefined ? [] : [words.form], ...ordered]
+  return ['acr-egress', ...command.split(' '), ...words === undefined ? [] : [words.form], ...ordered]
 }
 
 function formFlag (name: string, flag: Flag): string {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import t, { type Test } from 'tap'
@@ -12,7 +12,7 @@ import { type LogLine, builtCommand } from '../support/daemon.ts'
 import { readBytes, untilClosed } from '../support/stream-watch.ts'
 import { startEchoUpstream } from '../support/upstream.ts'
 
-const commands = ['serve', 'check', 'explain', 'import', 'tags', 'certs', 'demo']
+const commands = ['serve', 'check', 'explain', 'import', 'tags', 'certs', 'demo', 'completion']
 const registry = ['--registry', 'contoso.azurecr.io', '--region', 'eastus']
 const freePorts = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
 const nobody = 65534
@@ -39,6 +39,39 @@ t.test('help and version', async (t) => {
     t.ok(stdout.startsWith(`Usage: acr-egress ${command} `), command)
     t.ok(stdout.split('\n').every((line) => line.length <= 120), `${command}: no line is too long`)
   }
+})
+
+t.test('help before a command and an action is --help behind them', async (t) => {
+  const table: ReadonlyArray<readonly [help: readonly string[], flag: readonly string[]]> = [
+    [['help', 'serve'], ['serve', '--help']],
+    [['help', 'tags', 'refresh'], ['tags', 'refresh', '--help']],
+    [['help', 'help'], ['--help']],
+    [['help', '--help'], ['--help']],
+    [['tags', '-h', 'show'], ['tags', 'show', '--help']],
+  ]
+  await Promise.all(table.map(async ([help, flag]) => {
+    const [one, other] = await Promise.all([runCommand(t, help), runCommand(t, flag)])
+    t.strictSame(one, other, help.join(' '))
+    t.strictSame([one.code, one.stderr], [0, ''])
+  }))
+  t.match((await runCommand(t, ['help', 'tags', 'refresh'])).stdout, /^Usage: acr-egress tags refresh /)
+  t.match(await runCommand(t, ['help', 'serv']), { code: 2, stdout: '', stderr: '"serv": no such command; did you mean acr-egress serve?' })
+  t.match(await runCommand(t, ['tags', 'show', '--jsno']), { code: 2, stderr: 'See acr-egress tags show --help\n' })
+})
+
+t.test('a command is loaded without the others; completion loads them all', async (t) => {
+  const loadedBy = async (argv: readonly string[]): Promise<readonly string[]> => {
+    const folder = t.testdir()
+    // Node writes down what it has run.
+    const program = ['env', `NODE_V8_COVERAGE=${folder}`, process.execPath, builtCommand]
+    t.equal((await runCommand(t, argv, { program })).code, 0)
+    const [file = ''] = readdirSync(folder)
+    const { result } = JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as { result: Array<{ url: string }> }
+    return commands.filter((command) => result.some(({ url }) => url.endsWith(`/cli/${command}.js`)))
+  }
+  for (const command of commands) t.same(await loadedBy([command, '--help']), [command])
+  t.same(await loadedBy(['--help']), [])
+  t.same(await loadedBy(['completion', 'bash']), commands)
 })
 
 t.test('a wrong word is answered with the right one, and the exit code is 2', async (t) => {

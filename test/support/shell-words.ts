@@ -1,14 +1,15 @@
 /**
  * The simple commands of one line for a POSIX shell, each as its words without redirections. Knows quotes, pipes, `&&`,
- * `||`, `;` and redirections, which is what examples in a help are made of; throws for anything that would be expanded.
+ * `||`, `;`, redirections and `<(…)`, which is what examples in a help are made of; throws for anything that would be
+ * expanded.
  * Nothing is run: an example may write to /etc.
  */
 export function splitShellLine (line: string): string[][] {
   const commands: string[][] = []
   let words: string[] = []
   let isTarget = false
-  for (const [token] of line.matchAll(/'[^']*'|"[^"]*"|&&|\|\||[|;]|>>|[<>]|[^\s|;<>&'"]+|[&'"]/g)) {
-    if (/^(?:&&|\|\||[|;])$/.test(token)) {
+  for (const [token] of line.matchAll(/'[^']*'|"[^"]*"|&&|\|\||<\(|[|;)]|>>|[<>]|[^\s|;<>()&'"]+|[&'"(]/g)) {
+    if (/^(?:&&|\|\||<\(|[|;)])$/.test(token)) {
       commands.push(words)
       words = []
     } else if (/^[<>]/.test(token)) {
@@ -25,7 +26,7 @@ export function splitShellLine (line: string): string[][] {
 function readWord (token: string, line: string): string {
   if (token.startsWith('\'')) return token.slice(1, -1)
   const word = token.startsWith('"') ? token.slice(1, -1) : token
-  if (/[$`\\]|^[&"']$/.test(word) || (word === token && /[*?[\]{}~]/.test(word))) {
+  if (/[$`\\]|^[&"'(]$/.test(word) || (word === token && /[*?[\]{}~]/.test(word))) {
     throw new Error(`${JSON.stringify(line)} holds ${token}, which a shell would make something else of`)
   }
   return word

@@ -12,7 +12,7 @@ const actionsOf = ({ actions = {} }: Help): readonly string[] => Object.keys(act
 t.test('every command has a usage, exit codes and an example, and every action an example', async (t) => {
   for (const { name, help } of loaded) {
     t.ok(help.paragraphs.length > 0, name)
-    t.match(listUsage(name, help)[0]?.[0], new RegExp(`^acr-egress ${name}\\b`))
+    t.same(listUsage(name, help)[0]?.slice(0, 2), ['acr-egress', name])
     const codes = listExits(help).map(([code]) => code)
     for (const code of [exitCode.ok, exitCode.usage, exitCode.notWritten]) t.ok(codes.includes(code), `${name} ${code}`)
     t.same(codes, [...codes].sort())
@@ -159,8 +159,8 @@ Examples:
 
 t.test('actions that differ in their names only share one form of usage', async (t) => {
   const help = { ...sample, actions: { json: { summary: 'as JSON' }, yaml: { summary: 'as YAML' } } }
-  t.same(listUsage('export', help), [['acr-egress export json|yaml', '[--quiet]']])
-  t.same(listUsage('export', help, 'yaml'), [['acr-egress export yaml', '[--quiet]']])
+  t.same(listUsage('export', help), [['acr-egress', 'export', 'json|yaml', '[--quiet]']])
+  t.same(listUsage('export', help, 'yaml'), [['acr-egress', 'export', 'yaml', '[--quiet]']])
   const text = renderHelp(help, { command: 'export', action: 'yaml', width: 80 })
   t.match(text, 'acr-egress things show', 'without an example of its own it has those of all')
 })
