@@ -71,11 +71,11 @@ const help = {
   },
   examples: [
     {
-      purpose: 'For a name and an address, into ./certs',
+      purpose: 'Make a certificate for a name and an address, in ./certs',
       line: 'acr-egress certs init --host gateway.example --host 10.0.0.4',
     },
     {
-      purpose: 'Once a year, a new server certificate by the same authority',
+      purpose: 'Renew it by the same authority, once a year',
       line: 'acr-egress certs init --host gateway.example --dir /etc/acr-egress/certs --force',
     },
   ],

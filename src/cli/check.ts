@@ -39,15 +39,15 @@ const help = {
     [exitCode.usage]: 'bad usage, or the configuration is not good',
   },
   examples: [
-    { purpose: 'What is wrong with the configuration of this machine, or what it lets through', line: 'acr-egress check' },
-    { purpose: 'Before it is put in its place', line: 'acr-egress check --config ./config.yaml' },
+    { purpose: 'Say what is wrong with this machine\'s configuration, or what it lets through', line: 'acr-egress check' },
+    { purpose: 'Check a configuration before it is put in its place', line: 'acr-egress check --config ./config.yaml' },
     {
-      purpose: 'What a registry would need, without a file',
+      purpose: 'List what a registry needs, without a file',
       line: 'acr-egress check --registry contoso.azurecr.io --region eastus --region westeurope',
     },
-    { purpose: 'The hosts alone', line: 'acr-egress check --json | jq -r \'.allowlist[].host\'' },
+    { purpose: 'List the hosts alone', line: 'acr-egress check --json | jq -r \'.allowlist[].host\'' },
     {
-      purpose: 'What has changed in Azure since the configuration was written',
+      purpose: 'See what has changed in Azure since the configuration was written',
       line: 'az acr show-endpoints --name contoso > endpoints.json; acr-egress check --endpoints endpoints.json',
     },
   ],

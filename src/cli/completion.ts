@@ -23,17 +23,17 @@ const help = {
     [exitCode.usage]: 'bad usage',
   },
   examples: [
-    { purpose: 'In this bash', line: 'source <(acr-egress completion bash)' },
+    { purpose: 'Complete in this bash', line: 'source <(acr-egress completion bash)' },
     {
-      purpose: 'In every bash of this machine, where it has the package bash-completion',
+      purpose: 'Complete in every bash of this machine, which has the package bash-completion',
       line: 'acr-egress completion bash | sudo tee /etc/bash_completion.d/acr-egress > /dev/null',
     },
     {
-      purpose: 'In every zsh of this machine, from its next start on',
+      purpose: 'Complete in every new zsh of this machine',
       line: 'acr-egress completion zsh | sudo tee /usr/local/share/zsh/site-functions/_acr-egress > /dev/null',
     },
     {
-      purpose: 'In your fish',
+      purpose: 'Complete in your fish',
       line: 'acr-egress completion fish > ~/.config/fish/completions/acr-egress.fish',
     },
   ],

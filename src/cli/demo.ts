@@ -32,12 +32,12 @@ const help = {
   },
   exits: {
     [exitCode.ok]: 'the image was pulled, and what is not allowed was refused',
-    [exitCode.denied]: 'it was not so, or you interrupted it before the end',
+    [exitCode.denied]: 'the pull failed, a target was let through, or you interrupted it before the end',
     [exitCode.usage]: 'bad usage; nothing was started',
   },
   examples: [
-    { purpose: 'The whole story, in ten seconds', line: 'acr-egress demo' },
-    { purpose: 'Then try things with curl, and look at the status page', line: 'acr-egress demo --stay' },
+    { purpose: 'Tell the whole story, in ten seconds', line: 'acr-egress demo' },
+    { purpose: 'Stay, to try things with curl and to look at the status page', line: 'acr-egress demo --stay' },
   ],
 } satisfies Help
 

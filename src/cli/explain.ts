@@ -21,9 +21,9 @@ const help = {
     [exitCode.usage]: 'bad usage or configuration',
   },
   examples: [
-    { purpose: 'By the configuration of this machine', line: 'acr-egress explain contoso.azurecr.io' },
+    { purpose: 'Ask by this machine\'s configuration', line: 'acr-egress explain contoso.azurecr.io' },
     {
-      purpose: 'Whether another region would be let through',
+      purpose: 'Ask whether another region would be let through',
       line: 'acr-egress explain contoso.westus.data.azurecr.io --registry contoso.azurecr.io --region eastus',
     },
   ],

@@ -30,9 +30,9 @@ const help = {
     [exitCode.usage]: 'bad usage, the input is not what az prints, or a file cannot be read or written',
   },
   examples: [
-    { purpose: 'To look at', line: 'az acr show-endpoints --name contoso | acr-egress import' },
+    { purpose: 'Print the registries of a configuration', line: 'az acr show-endpoints --name contoso | acr-egress import' },
     {
-      purpose: 'Into the configuration of this machine, and see what it lets through',
+      purpose: 'Put them into this machine\'s configuration, and see what it lets through',
       line: 'acr-egress import endpoints.json --into /etc/acr-egress/config.yaml && acr-egress check',
     },
   ],

@@ -26,11 +26,11 @@ const help = {
   },
   examples: [
     {
-      purpose: 'One registry, without a file',
+      purpose: 'Serve one registry, without a file',
       line: 'acr-egress serve --registry contoso.azurecr.io --region eastus',
     },
     {
-      purpose: 'A file, and a port that needs no privilege',
+      purpose: 'Serve by a file, at a port that needs no privilege',
       line: 'acr-egress serve --config /etc/acr-egress/config.yaml --listen 0.0.0.0:8443',
     },
   ],

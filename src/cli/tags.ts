@@ -18,14 +18,14 @@ const help = {
     [exitCode.usage]: 'bad usage, a bad configuration, or a file that cannot be read',
   },
   examples: [
-    { purpose: 'The newest file, for the configuration of this machine', line: 'acr-egress tags refresh' },
+    { purpose: 'Fetch the newest file that this machine\'s configuration needs', line: 'acr-egress tags refresh' },
     {
-      purpose: 'Without a configuration',
+      purpose: 'Fetch it where there is no configuration',
       line: 'acr-egress tags refresh --file /var/lib/acr-egress-tags/service-tags.json --cloud Public',
     },
-    { purpose: 'The registry service\'s addresses in one region', line: 'acr-egress tags show AzureContainerRegistry.WestEurope' },
+    { purpose: 'List the registry service\'s addresses in one region', line: 'acr-egress tags show AzureContainerRegistry.WestEurope' },
     {
-      purpose: 'What a week has changed',
+      purpose: 'See what a week has changed',
       line: 'acr-egress tags diff ServiceTags_Public_20250714.json ServiceTags_Public_20250721.json',
     },
   ],
