@@ -4,12 +4,7 @@ import {
   type Entry, type Example, type Help, type Paragraph, type UsageForm, describeFlag, listExits, listUsage,
 } from './help.ts'
 import { listAllFlags } from './help-text.ts'
-
-/**
- * When the words of the page were last looked through as a whole, which is what its date is for: not the day on which
- * it is generated, so that the same sources make the same page.
- */
-const reviewedOn = '2026-11-25'
+import { escapeTroff, renderEntries, renderLiteral, renderTitle } from './troff.ts'
 
 interface Page {
   readonly version: string
@@ -22,8 +17,7 @@ export async function createManual ({ version, commands }: Page): Promise<string
     return { name, summary, help: (await load()).help }
   }))
   const lines = [
-    '.\\" Generated from src/cli by npm run generate; edit it there.',
-    `.TH ACR\\-EGRESS 1 ${reviewedOn} "acr\\-egress\\-gateway ${version}"`,
+    ...renderTitle('acr-egress', 1, { version, source: 'src/cli' }),
     ...introduction,
     '.SH COMMANDS',
     ...helps.flatMap(({ name, summary, help }) => renderCommand(name, summary, help)),
@@ -34,7 +28,7 @@ export async function createManual ({ version, commands }: Page): Promise<string
     '.SH FILES',
     ...renderEntries(files),
     '.SH EXAMPLES',
-    ...helps.flatMap(({ name, help: { examples } }) => [`.SS ${escape(name)}`, ...examples.flatMap(renderExample).slice(1)]),
+    ...helps.flatMap(({ name, help: { examples } }) => [`.SS ${escapeTroff(name)}`, ...examples.flatMap(renderExample).slice(1)]),
     ...ending,
   ]
   return `${lines.join('\n')}\n`
@@ -50,17 +44,15 @@ const introduction = [
   '\\fBacr\\-egress \\-\\-version\\fR',
   '.fi',
   '.SH DESCRIPTION',
-  escape('A CONNECT proxy for networks that may reach their Azure container registries and nothing else. The ' +
+  escapeTroff('A CONNECT proxy for networks that may reach their Azure container registries and nothing else. The ' +
     'configuration names the registries and their regions; the names and addresses that are let through follow from ' +
     'that. Clients have the gateway as HTTPS_PROXY; what is refused says why.'),
   '.PP',
-  escape('A whole configuration is'),
+  escapeTroff('A whole configuration is'),
   '.PP',
-  '.RS 4',
-  escape('acr-egress serve --registry contoso.azurecr.io --region eastus'),
-  '.RE',
+  ...renderLiteral('acr-egress serve --registry contoso.azurecr.io --region eastus'),
   '.PP',
-  escape('--flag VALUE and --flag=VALUE are the same; -- ends the flags. Every command and every action has --help, or -h.'),
+  escapeTroff('--flag VALUE and --flag=VALUE are the same; -- ends the flags. Every command and every action has --help, or -h.'),
 ]
 
 const environment: readonly Entry[] = [
@@ -70,55 +62,52 @@ const environment: readonly Entry[] = [
 ]
 
 const files: readonly Entry[] = [
-  [defaultFile, 'the configuration, unless --config names another; docs/configuration.md in the package has every key'],
+  [defaultFile, 'the configuration, unless --config names another; acr-egress-config(5) has every key'],
   ['/var/lib/acr-egress-tags/service-tags.json', 'Microsoft\'s service tags, where the systemd units of the package put them'],
 ]
 
 const ending = [
   '.SH SEE ALSO',
+  '.BR acr\\-egress\\-config (5),',
   '.BR systemd.socket (5),',
   '.BR skopeo (1),',
   '.BR podman (1),',
   '.BR docker (1)',
   '.PP',
-  escape('In the package: docs/configuration.md, docs/refusals.md (what each reason of a refusal means, and what to do), ' +
+  escapeTroff('In the package: docs/refusals.md (what each reason of a refusal means, and what to do), ' +
     'docs/service-tags.md, systemd/README.md.'),
 ]
 
 function renderCommand (name: string, summary: string, help: Help): readonly string[] {
   const actions = Object.entries(help.actions ?? {})
   return [
-    `.SS ${escape(name)}`,
-    `${escape(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}`)}.`,
+    `.SS ${escapeTroff(name)}`,
+    `${escapeTroff(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}`)}.`,
     ...listUsage(name, help).flatMap(renderUsage),
     ...help.paragraphs.flatMap(renderParagraph),
     ...actions.flatMap(([action, { summary, paragraphs = [`${summary}.`] }]) => {
-      return ['.TP', `\\fB${escape(action)}\\fR`, ...paragraphs.flatMap(renderIndented)]
+      return ['.TP', `\\fB${escapeTroff(action)}\\fR`, ...paragraphs.flatMap(renderIndented)]
     }),
     ...listAllFlags(help).flatMap(({ name, flag, of }) => {
-      const value = flag.type === 'boolean' ? '' : ` \\fI${escape(flag.value)}\\fR`
-      return ['.TP', `\\fB${escape(`--${name}`)}\\fR${value}`, escape(`${of}${describeFlag(flag)}`)]
+      const value = flag.type === 'boolean' ? '' : ` \\fI${escapeTroff(flag.value)}\\fR`
+      return ['.TP', `\\fB${escapeTroff(`--${name}`)}\\fR${value}`, escapeTroff(`${of}${describeFlag(flag)}`)]
     }),
   ]
 }
 
 /** The lines after the first are indented, and broken between the pieces only. */
 function renderUsage (form: UsageForm): readonly string[] {
-  return ['.HP 4', form.map((piece) => escape(piece).replaceAll(' ', '\\ ')).join(' ')]
+  return ['.HP 4', form.map((piece) => escapeTroff(piece).replaceAll(' ', '\\ ')).join(' ')]
 }
 
 function renderParagraph (paragraph: Paragraph): readonly string[] {
-  return typeof paragraph === 'string' ? ['.PP', escape(paragraph)] : renderEntries(paragraph)
+  return typeof paragraph === 'string' ? ['.PP', escapeTroff(paragraph)] : renderEntries(paragraph)
 }
 
 /** A paragraph below a term, which the first one follows at once. */
 function renderIndented (paragraph: Paragraph, index: number): readonly string[] {
-  if (typeof paragraph === 'string') return [...index === 0 ? [] : ['.IP'], escape(paragraph)]
+  if (typeof paragraph === 'string') return [...index === 0 ? [] : ['.IP'], escapeTroff(paragraph)]
   return ['.RS', ...renderEntries(paragraph), '.RE']
-}
-
-function renderEntries (entries: readonly Entry[]): readonly string[] {
-  return entries.flatMap(([term, meaning]) => ['.TP', `\\fB${escape(term)}\\fR`, escape(meaning)])
 }
 
 interface NamedHelp {
@@ -140,22 +129,11 @@ function renderExits (helps: readonly NamedHelp[]): readonly string[] {
     `\\fB${code}\\fR`,
     [...own].map(([meaning, names]) => {
       const who = names.length === helps.length ? 'every command' : names.join(', ')
-      return `\\fI${escape(who)}\\fR: ${escape(meaning)}`
+      return `\\fI${escapeTroff(who)}\\fR: ${escapeTroff(meaning)}`
     }).join('\n.br\n'),
   ])
 }
 
 function renderExample ({ purpose, line }: Example): readonly string[] {
-  return ['.PP', `${escape(purpose)}:`, '.PP', '.RS 4', '.nf', escape(line), '.fi', '.RE']
-}
-
-/**
- * A text that troff prints as it stands: with the characters of ASCII that it would draw otherwise, so that an example
- * can be copied, and no line that it takes for a request.
- */
-function escape (text: string): string {
-  const characters: Readonly<Record<string, string>> = {
-    '\\': '\\e', '-': '\\-', '\'': '\\(aq', '`': '\\(ga', '^': '\\(ha', '~': '\\(ti', '"': '\\(dq',
-  }
-  return text.replace(/[\\\-'`^~"]/g, (character) => characters[character] ?? character).replace(/^\./gm, '\\&.')
+  return ['.PP', `${escapeTroff(purpose)}:`, '.PP', ...renderLiteral(line)]
 }

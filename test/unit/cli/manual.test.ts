@@ -5,10 +5,13 @@ import type { CommandEntry } from '../../../src/cli/command.ts'
 import { commands } from '../../../src/cli/commands.ts'
 import { exitCode } from '../../../src/cli/exit-code.ts'
 import { listFlags } from '../../../src/cli/help.ts'
+import { createConfigurationManual } from '../../../src/cli/configuration-manual.ts'
 import { createManual } from '../../../src/cli/manual.ts'
+import { listKeys } from '../../../src/config/key-list.ts'
 import { version } from '../../../src/version.ts'
 
 const root = new URL('../../../', import.meta.url)
+const configurationManual = createConfigurationManual(version)
 const manual = await createManual({ version, commands })
 const hasMandoc = spawnSync('mandoc', ['-T', 'lint'], { input: '' }).error === undefined
 
@@ -23,26 +26,28 @@ function render (page: string): string {
   return stdout.replace(/.[\b]/g, '')
 }
 
-t.test('man/acr-egress.1 is what the commands say; if not, npm run generate', async (t) => {
+t.test('the pages in man/ are what commands and schema say; if not, npm run generate', async (t) => {
   t.equal(readFileSync(new URL('man/acr-egress.1', root), 'utf8'), manual)
+  t.equal(readFileSync(new URL('man/acr-egress-config.5', root), 'utf8'), configurationManual)
 })
 
-t.test('npm installs the page', async (t) => {
+t.test('npm installs the pages', async (t) => {
   const { man, files } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { man: string[], files: string[] }
-  t.same(man, ['./man/acr-egress.1'])
+  t.same(man, ['./man/acr-egress.1', './man/acr-egress-config.5'])
   t.ok(files.includes('man'))
 })
 
-t.test('mandoc finds no fault in it', async (t) => {
+t.test('mandoc finds no fault in them', async (t) => {
   if (!hasMandoc) {
     t.plan(0, 'there is no mandoc here')
     return
   }
   t.equal(lint(manual), '')
+  t.equal(lint(configurationManual), '')
   t.match(lint('.TH X 1\n.PP\n.SH NAME\n'), 'WARNING', 'a fault would be seen')
 })
 
-t.test('it has every command with its actions, flags, exit codes and examples, and they read as they are typed', async (t) => {
+t.test('acr-egress(1) has every command with its actions, flags, exit codes and examples, and they read as they are typed', async (t) => {
   if (!hasMandoc) {
     t.plan(0, 'there is no mandoc here')
     return
@@ -60,6 +65,21 @@ t.test('it has every command with its actions, flags, exit codes and examples, a
     }
     for (const { line } of help.examples) t.match(text, `\n           ${line}\n`, line)
   }
+})
+
+t.test('acr-egress-config(5) has every key with its default', async (t) => {
+  if (!hasMandoc) {
+    t.plan(0, 'there is no mandoc here')
+    return
+  }
+  const text = render(configurationManual)
+  for (const { path, isRequired } of listKeys()) {
+    const entry = text.split('\n').findIndex((line) => line === `       ${path}` || line.startsWith(`       ${path} `))
+    t.ok(entry > 0, path)
+    if (isRequired) t.match(text.split('\n').slice(entry, entry + 2).join(), 'required', path)
+  }
+  t.match(text, /^ {7}listen\.port\n +\(0 to 65535; default 443\)$/m)
+  t.notMatch(text, '`')
 })
 
 t.test('no character of a description is taken for one of the page\'s own', async (t) => {
