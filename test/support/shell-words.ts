@@ -1,15 +1,14 @@
 /**
  * The simple commands of one line for a POSIX shell, each as its words without redirections. Knows quotes, pipes, `&&`,
- * `||`, `;`, redirections and `<(…)`, which is what examples in a help are made of; throws for anything that would be
- * expanded.
- * Nothing is run: an example may write to /etc.
+ * `||`, `;`, redirections, `<(…)` and `$(…)`, which is what examples in a help are made of; throws for anything else
+ * that would be expanded. Nothing is run: an example may write to /etc.
  */
 export function splitShellLine (line: string): string[][] {
   const commands: string[][] = []
   let words: string[] = []
   let isTarget = false
-  for (const [token] of line.matchAll(/'[^']*'|"[^"]*"|&&|\|\||<\(|[|;)]|>>|[<>]|[^\s|;<>()&'"]+|[&'"(]/g)) {
-    if (/^(?:&&|\|\||<\(|[|;)])$/.test(token)) {
+  for (const [token] of line.matchAll(/"?[$<]\(|\)"?|'[^']*'|"[^"]*"|&&|\|\||[|;]|>>|[<>]|[^\s|;<>()&'"]+|[&'"(]/g)) {
+    if (/^(?:&&|\|\||"?[$<]\(|[|;]|\)"?)$/.test(token)) {
       commands.push(words)
       words = []
     } else if (/^[<>]/.test(token)) {
@@ -32,9 +31,10 @@ function readWord (token: string, line: string): string {
   return word
 }
 
-/** What follows `acr-egress` wherever it is called in the line, by itself or behind `sudo`. */
+/** What follows `acr-egress` wherever the line calls it, by itself, behind `sudo`, or with variables set for it. */
 export function listCalls (line: string): string[][] {
-  return splitShellLine(line)
-    .map((words) => words[0] === 'sudo' ? words.slice(1) : words)
-    .flatMap(([program, ...argv]) => program === 'acr-egress' ? [argv] : [])
+  return splitShellLine(line).flatMap((words) => {
+    const start = words.findIndex((word) => word !== 'sudo' && !/^\w+=/.test(word))
+    return words[start] === 'acr-egress' ? [words.slice(start + 1)] : []
+  })
 }

@@ -22,6 +22,20 @@ t.test('every command has a usage, exit codes and an example, and every action a
   }
 })
 
+t.test('the calls in a line for a shell are found, whatever is around them', async (t) => {
+  const table: ReadonlyArray<readonly [line: string, calls: readonly string[][]]> = [
+    ['acr-egress a --b c', [['a', '--b', 'c']]],
+    ['az x | sudo acr-egress a \'b c\' > /etc/d && acr-egress e "f g"; h', [['a', 'b c'], ['e', 'f g']]],
+    ['source <(acr-egress a b)', [['a', 'b']]],
+    ['HTTPS_PROXY=http://x:1 acr-egress a; eval "$(acr-egress b c)"', [['a'], ['b', 'c']]],
+    ['echo acr-egress a', []],
+  ]
+  for (const [line, calls] of table) t.same(listCalls(line), calls, line)
+  for (const line of ['acr-egress $HOME', 'acr-egress *.json', 'acr-egress "`id`"', 'acr-egress a & acr-egress b']) {
+    t.throws(() => listCalls(line), line)
+  }
+})
+
 t.test('every example calls a command that is there, with words and flags that it reads', async (t) => {
   for (const { name, help } of loaded) {
     for (const { line, purpose } of help.examples) {
