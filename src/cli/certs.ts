@@ -67,7 +67,7 @@ const help = {
   },
   exits: {
     [exitCode.ok]: 'the files are written',
-    [exitCode.usage]: 'bad usage, or the files cannot be written or used again; those that were there are as they were',
+    [exitCode.usage]: 'bad usage, or the files cannot be written or used again',
   },
   examples: [
     {

@@ -10,9 +10,9 @@ import { readTextFile } from '../host/text-file.ts'
 import { formatSocketAddress } from '../net/address.ts'
 import { UsageError, parseArguments } from './args.ts'
 import type { Command, Terminal } from './command.ts'
+import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
 import { exitCode } from './exit-code.ts'
 import type { Help } from './help.ts'
-import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
 
 const help = {
   paragraphs: [

@@ -12,9 +12,9 @@ import { createLogger } from '../telemetry/logger.ts'
 import { version } from '../version.ts'
 import { UsageError, parseArguments } from './args.ts'
 import type { Command, Terminal } from './command.ts'
+import { printProblems } from './configuration-flags.ts'
 import { type ExitCode, exitCode } from './exit-code.ts'
 import type { Help } from './help.ts'
-import { printProblems } from './configuration-flags.ts'
 import { createProgress, formatBytes } from './progress.ts'
 
 const help = {

@@ -4,9 +4,9 @@ import { createConfiguredNames, createConfiguredPolicy } from '../gateway.ts'
 import { type ExplainLookup, type Explanation, explainTarget } from '../policy/explain.ts'
 import { UsageError, parseArguments } from './args.ts'
 import type { Command } from './command.ts'
+import { configurationFlags, jsonFlag, printProblems, readLoadOptions } from './configuration-flags.ts'
 import { exitCode } from './exit-code.ts'
 import type { Help } from './help.ts'
-import { configurationFlags, jsonFlag, printProblems, readLoadOptions } from './configuration-flags.ts'
 
 const help = {
   words: { form: 'HOST[:PORT]' },

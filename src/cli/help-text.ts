@@ -40,6 +40,7 @@ Usage: acr-egress COMMAND [FLAGS]
 ${layoutEntries(entries, width)}
 
 acr-egress COMMAND --help, or acr-egress help COMMAND, says more about a command.
+acr-egress --version prints the version.
 A whole configuration:  acr-egress serve --registry contoso.azurecr.io --region eastus
 `
 }
@@ -64,13 +65,15 @@ function renderParagraph (paragraph: Paragraph, width: number): string {
 }
 
 function listFlagEntries (help: Help, action: string | undefined): readonly Entry[] {
-  const told = action === undefined ? listAllFlags(help) : Object.entries(listFlags(help, action)).map(([name, flag]) => ({ name, flag, of: '' }))
-  const entries: Entry[] = told.map(({ name, flag, of }) => [termFlag(name, flag), `${of}${describeFlag(flag)}`])
+  const told = action === undefined
+    ? listAllFlags(help)
+    : Object.entries(listFlags(help, action)).map(([name, flag]) => ({ name, flag, of: '' }))
+  const entries: Entry[] = told.map(({ name, flag, of }) => [formatFlag(name, flag), `${of}${describeFlag(flag)}`])
   return [...entries, ['-h, --help', describeFlag(helpFlag)]]
 }
 
 /** How a flag is written. */
-export function termFlag (name: string, flag: Flag): string {
+function formatFlag (name: string, flag: Flag): string {
   return flag.type === 'boolean' ? `--${name}` : `--${name} ${flag.value}`
 }
 

@@ -8,9 +8,9 @@ import { createLogger } from '../telemetry/logger.ts'
 import { version } from '../version.ts'
 import { UsageError, parseArguments } from './args.ts'
 import type { Command, Terminal } from './command.ts'
+import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
 import { type ExitCode, exitCode } from './exit-code.ts'
 import type { Help } from './help.ts'
-import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
 
 const help = {
   paragraphs: [
