@@ -2,14 +2,23 @@ import { randomBytes } from 'node:crypto'
 import { open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
+/** What is to be replaced is a device, a pipe or a socket, such as /dev/null; a file there would break the host. */
+export class NotAFileError extends Error {
+  override readonly name = 'NotAFileError'
+}
+
 /**
  * Replaces a file whole: whoever reads it finds what was there or what is there now, also after a power failure.
  * Through a link the file behind it is replaced. Its permissions stay; a new file gets `mode`. Rejects with the error
- * of the system, with nothing left behind.
+ * of the system or with `NotAFileError`, with nothing left behind.
  */
 export async function replaceFile (file: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const target = await realpath(file).catch(() => file)
-  const kept = await stat(target).then((stats) => stats.mode & 0o777, () => mode)
+  const kept = await stat(target).then((stats) => {
+    // A folder is left to the system to refuse.
+    if (!stats.isFile() && !stats.isDirectory()) throw new NotAFileError(`${target} is no file`)
+    return stats.mode & 0o777
+  }, () => mode)
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`)
   try {
     await writeWhole(temporary, content, kept)
@@ -45,6 +54,7 @@ async function syncFolder (folder: string): Promise<void> {
 
 /** What an error of the system about the writing of a file is to a person; `undefined` for another error, a bug. */
 export function describeWriteFailure (error: unknown): string | undefined {
+  if (error instanceof NotAFileError) return 'is a device, a pipe or a socket, and is not replaced; write the path of a file'
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined
   return `cannot be written (${String(error.code)}); see that its folder is there and yours to write`
 }

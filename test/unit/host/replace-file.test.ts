@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { lstat, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { replaceFile } from '../../../src/host/replace-file.ts'
+import { NotAFileError, describeWriteFailure, replaceFile } from '../../../src/host/replace-file.ts'
 
 t.test('a file is replaced whole, and its permissions stay', async (t) => {
   const folder = t.testdir({ file: 'old' })
@@ -30,4 +32,19 @@ t.test('a failure leaves what was there, and nothing else', async (t) => {
   await t.rejects(replaceFile(join(folder, 'no/file'), 'new'), { code: 'ENOENT' })
   await t.rejects(replaceFile(join(folder, 'taken'), 'new'), { code: 'EISDIR' })
   t.strictSame(await readdir(folder), ['taken'])
+})
+
+t.test('what is no file stays what it is', async (t) => {
+  const folder = t.testdir({})
+  const socket = createServer().listen(join(folder, 'socket'))
+  await once(socket, 'listening')
+  t.teardown(() => socket.close())
+  await symlink('socket', join(folder, 'link'))
+  for (const name of ['socket', 'link']) {
+    const error: unknown = await replaceFile(join(folder, name), 'new').catch((reason: unknown) => reason)
+    t.type(error, NotAFileError)
+    t.match(describeWriteFailure(error), /; write the path of a file$/)
+    t.ok((await stat(join(folder, name))).isSocket())
+  }
+  t.strictSame((await readdir(folder)).sort(), ['link', 'socket'])
 })
