@@ -46,6 +46,18 @@ export function coversBlock ({ find }: CidrSet, block: Cidr): boolean {
   return true
 }
 
+/** The blocks of the set that lie in no other block of it: they hold the same addresses. */
+export function listOutermostBlocks ({ blocks }: CidrSet): readonly Cidr[] {
+  let outermost: Cidr | undefined
+  return blocks.filter((block) => {
+    // A wider block stands before those inside it.
+    const isInside = outermost?.first.family === block.first.family &&
+      compareWords(block.first.words, lastWords(outermost)) <= 0
+    if (!isInside) outermost = block
+    return !isInside
+  })
+}
+
 /** Addresses from `words` up to the next range: all in one narrowest block, or in none. */
 interface Range {
   readonly words: readonly number[]

@@ -77,3 +77,8 @@ export function findSpecialPurpose (address: Address): SpecialPurpose | undefine
   const block = specialPurposeSet.find(address)
   return block === undefined ? undefined : purposes.get(block)
 }
+
+/** Every block of the list, IPv4 first, a wider one before those inside it. */
+export function listSpecialPurposeBlocks (): readonly Cidr[] {
+  return specialPurposeSet.blocks
+}

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { bitLength } from '../../../src/net/address.ts'
 import { type Cidr, compareWords, lastWords, wordsBehind } from '../../../src/net/cidr.ts'
-import { type CidrSet, coversBlock, createCidrSet, emptyCidrSet } from '../../../src/net/cidr-set.ts'
+import { type CidrSet, coversBlock, createCidrSet, emptyCidrSet, listOutermostBlocks } from '../../../src/net/cidr-set.ts'
 import { addressOf, readAddress, readCidr, wordsOf } from './addresses.ts'
 
 function setOf (...texts: readonly string[]): CidrSet {
@@ -231,5 +231,18 @@ t.test('a block is covered by a wider one, or by several that leave nothing of i
   ]
   for (const [block, texts, isCovered] of table) {
     t.equal(coversBlock(setOf(...texts), readCidr(block)), isCovered, `${block} by ${texts.join(', ')}`)
+  }
+})
+
+t.test('the outermost blocks hold every address of the set, and none of them lies in another', async (t) => {
+  const table: ReadonlyArray<readonly [set: readonly string[], outermost: readonly string[]]> = [
+    [[], []],
+    [['20.1.2.0/24', '20.0.0.0/8', '20.255.255.255', '21.0.0.0/8'], ['20.0.0.0/8', '21.0.0.0/8']],
+    [['20.1.2.0/25', '20.1.2.128/25'], ['20.1.2.0/25', '20.1.2.128/25']],
+    [['0.0.0.0/0', '255.255.255.255', '::/0', 'ffff::/16'], ['0.0.0.0/0', '::/0']],
+    [['::14:102:0:0/96', '20.1.2.0/24', '2603::/16', '2603:1030::/32'], ['20.1.2.0/24', '::14:102:0:0/96', '2603::/16']],
+  ]
+  for (const [texts, outermost] of table) {
+    t.same(listOutermostBlocks(setOf(...texts)).map(({ text }) => text), outermost, texts.join(', '))
   }
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type Address, bitLength } from '../../../src/net/address.ts'
-import { findSpecialPurpose } from '../../../src/net/special-purpose.ts'
+import { findSpecialPurpose, listSpecialPurposeBlocks } from '../../../src/net/special-purpose.ts'
 import { addressOf, bitsOf, holds, readAddress, readCidr } from './addresses.ts'
 
 /** The IANA registries by hand, and the Azure platform address; read for this test, not copied from the source. */
@@ -80,4 +80,8 @@ t.test('a range for private endpoints has no other block inside, so that its fir
     const inside = blocks.filter(({ first }) => holds(range, first)).map(({ text }) => text)
     t.same(inside, [range.text])
   }
+})
+
+t.test('the list of all blocks is the whole list', async (t) => {
+  t.same(listSpecialPurposeBlocks().map(({ text }) => text).sort(), [...blocks].map(({ text }) => text).sort())
 })
