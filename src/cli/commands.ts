@@ -28,6 +28,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./tags.ts')).tagsCommand,
   },
   {
+    name: 'export',
+    summary: 'write the same rules for nftables, Squid, Azure Firewall, a network security group or Cilium',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
     name: 'certs',
     summary: 'make a CA and a server certificate for the TLS listener',
     load: async () => (await import('./certs.ts')).certsCommand,

@@ -43,8 +43,10 @@ const rules: Readonly<Record<string, Rule>> = {
   config: { rooms: ['net', 'acr', 'host', 'tags'], packages: ['yaml', 'zod'] },
   lab: { rooms: ['net', 'tls'] },
   gateway: { rooms: belowGateway, packages: ['pino'] },
+  export: { rooms: ['net', 'acr', 'policy'], node: 'none' },
   cli: { rooms: belowCommands },
   'cli/serve.ts': { rooms: [...belowCommands, 'telemetry/logger.ts'] },
+  'cli/export.ts': { rooms: [...belowCommands, 'export'] },
   'cli/demo.ts': { rooms: [...belowCommands, 'telemetry/logger.ts', 'lab'], packages: ['yaml'] },
   'main.ts': { rooms: ['cli', 'host', 'version.ts'] },
 }
