@@ -35,8 +35,8 @@ function rulesOf ({ resources: [resource] }: Template): readonly Rule[] {
 
 /** Where to, and at which port. */
 function listTargets (template: Template): ReadonlyArray<readonly [to: unknown, port: string]> {
-  return rulesOf(template).map(({ properties }) => {
-    return [properties.destinationAddressPrefix ?? properties.destinationAddressPrefixes, properties.destinationPortRange]
+  return rulesOf(template).map(({ properties: { destinationPortRange, ...to } }) => {
+    return [to.destinationAddressPrefix ?? to.destinationAddressPrefixes, destinationPortRange]
   })
 }
 
