@@ -82,7 +82,9 @@ export const exportCommand: Command = {
     }
     printWarnings(terminal, result.warnings)
     const tags = format.by === 'addresses' ? await readTags(result.configuration) : undefined
-    if (tags?.ok === false) return fail(terminal, name, `addresses.serviceTagsFile ${tags.message}`)
+    if (tags?.ok === false) {
+      return fail(terminal, name, `${result.configuration.addresses.serviceTagsFile} ${tags.message}`)
+    }
     const sources = createSources({ name, given, result, tags })
     const text = renderOrProblem(format, sources)
     if (typeof text !== 'string') return fail(terminal, name, text.message)
