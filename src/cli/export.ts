@@ -43,7 +43,8 @@ Usage: acr-egress export FORMAT [--config FILE] [--registry LOGIN_SERVER]... [--
                          [--listen ADDR:PORT] [--output FILE]
 
 Writes the rules of the gateway for another firewall, from the same configuration. What comes out is complete, says how
-to load and check it and what the firewall cannot do, and shuts nobody out when it is loaded.
+to load and check it and what the firewall cannot do. Loading it shuts nobody out, but for squid, whose whole
+configuration it is.
 
 FORMAT is one of
   nftables        addresses: sets and chains for nft -f; needs addresses.serviceTagsFile, or privateEndpoints
@@ -54,7 +55,7 @@ FORMAT is one of
 
 Flags:
 ${configurationFlagsHelp}
-  --output FILE            write FILE, replaced whole, in place of standard output
+  --output FILE            write FILE, replaced whole, in place of standard output (-)
 
 Exit code: 0 when it is done, with or without warnings; 2 for bad usage, a bad configuration, rules that the format
 cannot hold, or a file that cannot be written; 4 when standard output cannot be written.
@@ -90,7 +91,7 @@ export const exportCommand: Command = {
     if (typeof text !== 'string') return fail(terminal, name, text.message)
     printGaps(terminal, name, format, sources)
     const output = given.value('output')
-    if (output !== undefined) return await writeOutput(output, text, { name, terminal })
+    if (output !== undefined && output !== '-') return await writeOutput(output, text, { name, terminal })
     terminal.stdout.write(text)
     return exitCode.ok
   },

@@ -1,4 +1,5 @@
 import { spellTag } from '../acr/tag-spelling.ts'
+import type { Cidr } from '../net/cidr.ts'
 import { listPrivateBlocks, listTagNames, listUncovered, ofFamily } from './addresses.ts'
 import { networkApiVersion, renderTemplate } from './arm-template.ts'
 import { describeFilterLimits, describeOrigin } from './remarks.ts'
@@ -32,18 +33,7 @@ interface RuleDraft {
  * @throws ExportError past the limits of Azure.
  */
 export function renderNsg (sources: ExportSources): string {
-  const drafts = [
-    ...groupByPort(sources.rules).flatMap(({ port, rules }) => [
-      ...listTagNames(rules).map((name) => draftTag(protocolOf[port], port, spell(name, sources))),
-      ...draftPrefixes(`${protocolOf[port]}-privateEndpoints`, {
-        description: 'Private endpoints of the registries, from registries[].privateEndpoints',
-        protocol: 'Tcp',
-        port,
-        to: listPrivateBlocks(rules),
-      }),
-    ]),
-    ...draftNameServers(sources),
-  ]
+  const drafts = listDrafts(sources)
   demandLimits(drafts)
   return renderTemplate({
     metadata: describe(sources),
@@ -69,6 +59,19 @@ export function renderNsg (sources: ExportSources): string {
   })
 }
 
+function listDrafts (sources: ExportSources): readonly RuleDraft[] {
+  const targets = groupByPort(sources.rules).flatMap(({ port, rules }) => [
+    ...listTagNames(rules).map((name) => draftTag(protocolOf[port], port, spell(name, sources))),
+    ...draftPrefixes(`${protocolOf[port]}-privateEndpoints`, {
+      description: 'Private endpoints of the registries, from registries[].privateEndpoints',
+      protocol: 'Tcp',
+      port,
+      to: listPrivateBlocks(rules),
+    }),
+  ])
+  return [...targets, ...draftNameServers(sources)]
+}
+
 /** As the file has it, or else as Microsoft builds such names. */
 function spell (name: string, { tags }: ExportSources): string {
   return tags?.serviceTags.find(name)?.name ?? spellTag(name)
@@ -80,7 +83,7 @@ function draftTag (protocol: string, port: number, tag: string): RuleDraft {
 }
 
 function draftPrefixes (
-  name: string, { to, ...draft }: Omit<RuleDraft, 'name' | 'to'> & { readonly to: Parameters<typeof ofFamily>[0] },
+  name: string, { to, ...draft }: Omit<RuleDraft, 'name' | 'to'> & { readonly to: readonly Cidr[] },
 ): readonly RuleDraft[] {
   return ([4, 6] as const).flatMap((family) => {
     const prefixes = ofFamily(to, family).map(({ text }) => text)

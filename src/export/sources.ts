@@ -4,9 +4,10 @@ import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import type { Rule } from '../policy/rule.ts'
 
-/** The ports that rules open: HTTPS, and plain HTTP for certificate revocation lists. */
-export const ports = [443, 80] as const
+// HTTPS, and plain HTTP for certificate revocation lists.
+const ports = [443, 80] as const
 
+/** The ports that rules open. */
 export type Port = typeof ports[number]
 
 /** The protocol of each port, as it stands in the names of sets and rules. */

@@ -1,4 +1,4 @@
-import { parseCidr } from '../net/cidr.ts'
+import { type Cidr, parseCidr } from '../net/cidr.ts'
 import { coversBlock, createCidrSet, listOutermostBlocks } from '../net/cidr-set.ts'
 import { listSpecialPurposeBlocks } from '../net/special-purpose.ts'
 import { listPrivateBlocks } from './addresses.ts'
@@ -67,14 +67,14 @@ function renderNameServers ({ nameServers }: ExportSources): readonly string[] {
   ]
 }
 
-function renderBlocks (name: string, kind: 'src' | 'dst', blocks: ExportSources['clients']): readonly string[] {
+function renderBlocks (name: string, kind: 'src' | 'dst', blocks: readonly Cidr[]): readonly string[] {
   return blocks.map(({ text }) => `acl ${name} ${kind} ${text}`)
 }
 
 /** IPv4-mapped addresses (RFC 4291 §2.5.5.2) are how Squid holds IPv4 ones: a block around them could be all IPv4. */
 const mapped = parseCidr('::ffff:0:0/96')
 
-function listSpecialPurpose (): ExportSources['clients'] {
+function listSpecialPurpose (): readonly Cidr[] {
   const blocks = listSpecialPurposeBlocks().filter((block) => {
     return mapped === undefined || !coversBlock(createCidrSet([block]), mapped)
   })

@@ -118,6 +118,7 @@ t.test('a bad configuration is code 2, with its problems', async (t) => {
 t.test('--output writes the file whole, and nothing when it is right already', async (t) => {
   const { folder, file } = writeFolder(t)
   const output = join(folder, 'policy.yaml')
+  t.match((await run('cilium', '--config', file, '--output', '-')).stdout, 'kind: CiliumNetworkPolicy')
   const first = await run('cilium', '--config', file, '--output', output)
   t.same(first, { code: 0, stdout: `${output} is written. How to load and check it stands at its top.\n`, stderr: '' })
   t.equal(await readFile(output, 'utf8'), (await run('cilium', '--config', file)).stdout)
