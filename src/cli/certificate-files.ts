@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { lstat, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makeFolder } from '../host/folder.ts'
 
 /** What is written, and who may read it. */
 const fileModes = { 'ca.key': 0o600, 'ca.crt': 0o644, 'server.key': 0o600, 'server.crt': 0o644 } as const
@@ -30,7 +31,7 @@ export async function listExisting (directory: string): Promise<FileName[]> {
  * that a running gateway never reads half a file. Rejects with the system's error.
  */
 export async function writeFiles (directory: string, contents: Contents): Promise<void> {
-  await makeDirectory(directory)
+  await makeFolder(directory, 0o700)
   const suffix = randomBytes(6).toString('hex')
   const files = (Object.entries(contents) as Array<[FileName, string]>).map(([name, content]) =>
     ({ name, content, path: join(directory, name), temporaryPath: join(directory, `.${name}.${suffix}`) }))
@@ -41,19 +42,6 @@ export async function writeFiles (directory: string, contents: Contents): Promis
     for (const { path, temporaryPath } of files) await rename(temporaryPath, path)
   } finally {
     await Promise.all(files.map(async ({ temporaryPath }) => await rm(temporaryPath, { force: true })))
-  }
-}
-
-// Not by mkdir's `recursive`, which goes on for ever where nothing can be made and nothing is missing, as in /proc.
-async function makeDirectory (directory: string): Promise<void> {
-  const make = async (): Promise<void> => { await mkdir(directory, { mode: 0o700 }) }
-  try {
-    await make()
-  } catch (error) {
-    if (readCode(error) === 'EEXIST') return
-    if (readCode(error) !== 'ENOENT') throw error
-    await makeDirectory(dirname(directory))
-    await make()
   }
 }
 

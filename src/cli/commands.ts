@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./certs.ts')).certsCommand,
   },
   {
+    name: 'client',
+    summary: 'print or write the files that make a client use the gateway',
+    load: async () => (await import('./client.ts')).clientCommand,
+  },
+  {
     name: 'demo',
     summary: 'pull an image through a gateway from a registry look-alike',
     load: async () => (await import('./demo.ts')).demoCommand,

@@ -17,7 +17,7 @@ const belowGateway = [
   'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'host', 'relay', 'telemetry', 'proxy', 'admin', 'config',
 ]
 // What a command does not need of these it has through the gateway.
-const belowCommands = ['gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags']
+const belowCommands = ['gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'client-files']
 
 /**
  * The layers, and the home of each package: imports go down only. A place is a folder of src; `gateway`, the files
@@ -41,6 +41,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   admin: { rooms: ['telemetry', 'refusal'], packages: ['fastify', 'pino'] },
   config: { rooms: ['net', 'acr', 'host', 'tags'], packages: ['yaml', 'zod'] },
+  'client-files': { rooms: ['net', 'acr'], node: 'none' },
   lab: { rooms: ['net', 'tls'] },
   gateway: { rooms: belowGateway, packages: ['pino'] },
   export: { rooms: ['net', 'acr', 'policy'], node: 'none' },
