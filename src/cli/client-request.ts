@@ -28,7 +28,7 @@ export async function readClientRequest (given: Arguments, terminal: Terminal): 
     ? await loadConfiguration({ ...readLoadOptions(given), skipTagFile: true })
     : undefined
   if (loaded?.ok === false) {
-    if (url === undefined) terminal.stderr.write('Without --proxy URL the configuration says where the gateway is:\n')
+    if (url === undefined) terminal.stderr.write('Write --proxy http://gateway.example:443. Without it the configuration has to say where the gateway is, and:\n')
     printProblems(terminal, loaded.problems)
     return undefined
   }
@@ -49,11 +49,14 @@ export function listClientWarnings ({ proxy, noProxy }: ClientRequest): string[]
   return [
     ...listBypasses(noProxy).map((entry) =>
       `--no-proxy ${entry} leads clients past the gateway to a registry or its layers; leave it out, unless that is meant`),
-    ...proxy.credentials === undefined
-      ? []
-      : ['the gateway itself asks for no password (clients.allow says who may use it); the one given is for a proxy in front of it'],
+    ...proxy.credentials === undefined ? [] : credentialsWarnings,
   ]
 }
+
+const credentialsWarnings = [
+  'the gateway itself asks for no password (clients.allow says who may use it); the one given is for a proxy in front of it',
+  'every user of the client can see a password in the environment of a service (systemctl show), and in files that all may read',
+]
 
 function readProxy (text: string): ProxyUrl {
   const parsed = parseProxyUrl(text)

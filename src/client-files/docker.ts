@@ -17,8 +17,8 @@ export function createDockerSetup (request: ClientRequest): ClientSetup {
       createCurlStep(request),
     ],
     notes: [
-      'One of the two files is enough. In docker 23 and later daemon.json wins over the drop-in; an older docker does not ' +
-      'start with the key proxies in it.',
+      'One of the two files is enough; --directory writes daemon.json, with --drop-in the other one. In docker 23 and later ' +
+      'daemon.json wins; an older docker does not start with the key proxies in it.',
       'Docker Desktop reads neither; it has the setting Resources, Proxies.',
       'This is for pulls. What containers themselves use is proxies in ~/.docker/config.json, and they do not need the gateway.',
       ...trust.notes,

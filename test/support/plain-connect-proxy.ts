@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream'
 export type ConnectAnswer = { readonly dial: string } | { readonly write: string }
 
 export interface PlainConnectProxyOptions {
-  /** Where each target (`HOST:PORT`) is really served (`IP:PORT`), or what to answer instead. */
-  readonly answer: (target: string) => ConnectAnswer
+  /** Where each target (`HOST:PORT`) is really served (`IP:PORT`), or what to answer to such a head instead. */
+  readonly answer: (target: string, head: string) => ConnectAnswer
   /** Written in the same packet as the 200, as if the target had spoken first. */
   readonly earlyBytes?: string
 }
@@ -30,7 +30,7 @@ export async function startPlainConnectProxy (options: PlainConnectProxyOptions)
       client.pause()
       const request = head.toString('latin1')
       requests.push(request)
-      const answer = options.answer(request.split(' ')[1] ?? '')
+      const answer = options.answer(request.split(' ')[1] ?? '', request)
       if ('write' in answer) client.end(answer.write)
       else relay(client, answer.dial)
     })
