@@ -113,18 +113,21 @@ async function readAuthority (file: string | undefined): Promise<string | undefi
   if (content.text.includes('PRIVATE KEY-----')) {
     throw new UsageError(`${name}: has a private key in it, which no client may have; give the certificate alone, ca.crt of acr-egress certs`)
   }
-  const certificates = content.text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-  if (certificates.length === 0 || !certificates.every(isAuthority)) {
+  const blocks = content.text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  const authorities = blocks.map(readAuthorityPem).filter((pem) => pem !== undefined)
+  if (authorities.length === 0 || authorities.length < blocks.length) {
     throw new UsageError(`${name}: is not the certificate of an authority in PEM form; give ca.crt of acr-egress certs`)
   }
-  return `${certificates.join('\n')}\n`
+  return authorities.join('')
 }
 
-function isAuthority (pem: string): boolean {
+/** An authority's certificate, written anew: nothing else of the file gets any further. */
+function readAuthorityPem (pem: string): string | undefined {
   try {
-    return new X509Certificate(pem).ca
+    const certificate = new X509Certificate(pem)
+    return certificate.ca ? certificate.toString() : undefined
   } catch {
-    return false
+    return undefined
   }
 }
 
