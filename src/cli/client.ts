@@ -37,8 +37,8 @@ Flags:
 Configuration flags, for the address of the gateway and the name of the registry:
 ${configurationFlagsHelp}
 
-Exit code: 0 when it is done; 1 when a file says otherwise: nothing was written then; 2 for bad usage or configuration, or
-when a file cannot be read or written; 4 when standard output cannot be written.
+Exit code: 0 when it is done; 1 when a file says otherwise: nothing was written then; 2 for bad usage or configuration,
+or when a file cannot be read or written; 4 when standard output cannot be written.
 
 Examples:
   acr-egress client docker --proxy http://gateway.example:443

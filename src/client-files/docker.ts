@@ -18,7 +18,7 @@ export function createDockerSetup (request: ClientRequest): ClientSetup {
     ],
     notes: [
       'One of the two files is enough; --directory writes daemon.json, with --drop-in the other one. In docker 23 and later ' +
-      'daemon.json wins; an older docker does not start with the key proxies in it.',
+      'daemon.json wins; an older docker does not start with proxies in that file.',
       'Docker Desktop reads neither; it has the setting Resources, Proxies.',
       'This is for pulls. What containers themselves use is proxies in ~/.docker/config.json, and they do not need the gateway.',
       ...trust.notes,
