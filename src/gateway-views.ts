@@ -3,6 +3,7 @@ import type {
 } from './admin/views.ts'
 import type { Configuration } from './config/configuration.ts'
 import { LookupError, type Names } from './dns/names.ts'
+import type { GatewaySightings } from './gateway-sightings.ts'
 import type { GatewayTags } from './gateway-tags.ts'
 import type { Address } from './net/address.ts'
 import type { HostName } from './net/host-name.ts'
@@ -24,6 +25,7 @@ export interface GatewayParts {
   readonly policy: () => Policy
   /** Absent without a file of service tags. */
   readonly tags: GatewayTags | undefined
+  readonly seen: GatewaySightings
   readonly names: Names
   readonly tunnels: TunnelTable
   readonly log: TunnelLog
@@ -54,6 +56,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
   async function checkReadiness (): Promise<Readiness> {
     const checks = [
       checkListening(state), checkDraining(state), checkRelays(relays()), await checkNames(parts), checkTags(parts),
+      checkState(parts.seen),
     ]
     lastReadiness = { ready: checks.every(({ ok }) => ok), checks }
     return lastReadiness
@@ -151,6 +154,14 @@ function checkTags ({ configuration: { addresses }, tags }: GatewayParts): Readi
   const advice = ageMs > addresses.maxAgeMs ? ' That is more than addresses.maxAge: run acr-egress tags refresh.' : ''
   const refused = problem === undefined ? '' : ` The file as it is now was not taken: it ${problem}.`
   return { name, ok: true, detail: `${age}${advice}${refused}` }
+}
+
+/** A record that is not kept costs evidence, and no client anything. */
+function checkState ({ file, problem }: GatewaySightings): ReadinessCheck {
+  const name = 'sightings'
+  if (file === undefined) return { name, ok: true, detail: 'Kept in memory only: there is no state.file.' }
+  const detail = problem === undefined ? `Kept in ${file}.` : `Kept in memory only: ${file} ${problem}.`
+  return { name, ok: true, detail }
 }
 
 /** Asks for a login server; any answer at all says that the name servers answer. */

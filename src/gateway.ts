@@ -4,6 +4,7 @@ import { createAdminServer } from './admin/server.ts'
 import type { Configuration } from './config/configuration.ts'
 import { type Names, type NamesOptions, createNames } from './dns/names.ts'
 import { createResolver } from './dns/resolver.ts'
+import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
 import { formatSocketAddress } from './net/address.ts'
@@ -48,6 +49,8 @@ export interface GatewayOptions {
   readonly version: string
   /** A bound socket to accept clients on, in place of `listen.address` and `listen.port`. */
   readonly listenFd?: number
+  /** Milliseconds since the epoch, for the dates of what is seen; the system's clock unless told. */
+  readonly now?: () => number
 }
 
 /** A port could not be had. */
@@ -78,7 +81,7 @@ const connectionsBesideTunnels = 1024
 const refreshIntervalMs = 500
 
 /** Puts the parts together; nothing runs before `start`. */
-export function createGateway ({ configuration, logger, version, listenFd }: GatewayOptions): Gateway {
+export function createGateway ({ configuration, logger, version, listenFd, now = Date.now }: GatewayOptions): Gateway {
   const { listen, tunnel, shutdown } = configuration
   /** From `start` on. */
   let relays: Relays | undefined
@@ -97,7 +100,8 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     metrics,
     onApplied: (serviceTags) => { policy = createConfiguredPolicy(configuration, serviceTags) },
   })
-  const log = createTunnelLog({ logger, metrics })
+  const seen = createGatewaySightings({ configuration, logger, now })
+  const log = createTunnelLog({ logger, metrics, sightings: seen.sightings })
   const tunnels = createTunnelTable(tunnel)
   const services = {
     policy: () => policy,
@@ -124,7 +128,7 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     },
   })
   const running = { relays: () => relays, policy: () => policy }
-  const views = createGatewayViews({ version, configuration, ...running, tags, names, tunnels, log, metrics })
+  const views = createGatewayViews({ version, configuration, ...running, tags, seen, names, tunnels, log, metrics })
   // Fastify's own notes are for whoever debugs it.
   const adminLogger = logger.child({}, { level: 'warn' })
   const admin = createAdminServer({ ...configuration.admin, sources: views.sources, version, logger: adminLogger })
@@ -148,6 +152,7 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     proxy.close()
     // So that each has its line in the log.
     await tunnels.whenEmpty()
+    await seen.close()
     names.close()
     await relays?.close()
     await admin.close()
@@ -157,6 +162,7 @@ export function createGateway ({ configuration, logger, version, listenFd }: Gat
     async start () {
       try {
         relays = await startRelays({ ...configuration.relay, maxTunnels: tunnel.maxTunnels, ...relayEvents(logger) })
+        await seen.start()
         const adminAddress = await orStartError('admin', configuration.admin, admin.start())
         const proxyAddress = await orStartError('proxy', listen, proxy.start())
         const started = { proxy: formatBound(proxyAddress), admin: formatBound(adminAddress) }

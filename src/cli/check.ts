@@ -132,6 +132,7 @@ function printSummary ({ stdout }: Terminal, configuration: Configuration, sourc
     ['listener', describeListener(configuration)],
     ['dns', describeServers(configuration)],
     ['addresses', describeAddresses(configuration)],
+    ['state', describeState(configuration)],
     ['admin', formatSocketAddress(configuration.admin.address, configuration.admin.port)],
   ])
   stdout.write(`The configuration is good: ${source}\n\n${allowlist}\n\n${parts}\n`)
@@ -158,6 +159,11 @@ function describeAddresses ({ addresses: { mode, scope, tagFile } }: Configurati
   const counts = tags.map(({ name, blocks }) => `${name} ${blocks.blocks.length}`).join(', ')
   const day = new Date(datedAt).toISOString().slice(0, 10)
   return `${mode}, ${scope}, by ${escapeControls(file)} for ${cloud}, of ${day}; prefixes: ${counts}`
+}
+
+/** Where what the gateway has seen is kept. */
+function describeState ({ state: { file } }: Configuration): string {
+  return file === undefined ? 'in memory only, unless systemd gives the service a StateDirectory=' : escapeControls(file)
 }
 
 /** Rows of cells as lines of text; each column but the last is as wide as its widest cell. */

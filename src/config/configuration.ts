@@ -48,6 +48,8 @@ export interface Configuration {
     readonly tagFile?: TagFile
   }
   readonly policy: { readonly mode: typeof policyModes[number] }
+  /** The file for what was seen, absolute; absent: memory only. */
+  readonly state: { readonly file?: string }
   readonly admin: { readonly address: string, readonly port: number, readonly names: readonly string[] }
   readonly log: { readonly level: typeof logLevels[number] }
   readonly shutdown: { readonly drainTimeoutMs: number }
@@ -66,11 +68,12 @@ export interface NamedFiles {
   readonly tls: TlsFiles | undefined
   readonly serviceTagsFile: string | undefined
   readonly tagFile: TagFile | undefined
+  readonly stateFile: string | undefined
 }
 
 /** Puts the value together. */
 export function createConfiguration (checked: CheckedSettings, files: NamedFiles): Configuration {
-  const { tls, serviceTagsFile, tagFile } = files
+  const { tls, serviceTagsFile, tagFile, stateFile } = files
   const { listen, clients, tunnel, relay, dns, addresses, policy, admin, log, shutdown } = checked
   return freezeDeep({
     registries: createRegistries(checked.registries),
@@ -107,6 +110,7 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
       ...tagFile === undefined ? {} : { tagFile },
     },
     policy: { mode: policy.mode },
+    state: stateFile === undefined ? {} : { file: stateFile },
     admin: { address: admin.address, port: admin.port, names: admin.names ?? [] },
     log: { level: log.level },
     shutdown: { drainTimeoutMs: shutdown.drainTimeout },

@@ -9,7 +9,8 @@ import type { AddressWithPort } from './socket-address.ts'
  */
 export function describeConfiguration (configuration: Configuration): Readonly<Record<string, unknown>> {
   const {
-    registries, bundles, extraHosts, listen, clients, tunnel, relay, dns, addresses, policy, admin, log, shutdown,
+    registries, bundles, extraHosts, listen, clients, tunnel, relay, dns, addresses, policy, state, admin, log,
+    shutdown,
   } = configuration
   return {
     registries: registries.map(({ loginServer, regions, regionalEndpoints, storage, privateEndpoints }) => ({
@@ -50,6 +51,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       maxAge: formatDuration(addresses.maxAgeMs),
     },
     policy: { mode: policy.mode },
+    state: { ...state },
     admin: { address: admin.address, port: admin.port, ...omitEmpty({ names: admin.names }) },
     log: { level: log.level },
     shutdown: { drainTimeout: formatDuration(shutdown.drainTimeoutMs) },

@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { readTextFile } from '../host/text-file.ts'
 import { checkSettings } from './check.ts'
 import { listDuplicateRegistries, listWarnings } from './comparisons.ts'
@@ -6,7 +6,7 @@ import { type Configuration, createConfiguration, createRegistries } from './con
 import { parseSettings } from './document.ts'
 import { type ConfigurationFlags, overrideSettings, readFlags } from './flags.ts'
 import { type Finding, type Problem, escapeControls, formatPath, formatProblem } from './problem.ts'
-import { type CheckedSettings, addressesSchema, tlsSchema } from './schema.ts'
+import { type CheckedSettings, addressesSchema, stateSchema, tlsSchema } from './schema.ts'
 import { type Settings, isMapping, unreadSettings } from './settings.ts'
 import { type TagUse, loadTagFile } from './tag-file.ts'
 import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
@@ -23,6 +23,8 @@ export interface LoadOptions extends ConfigurationFlags {
   readonly now?: () => number
   /** Leaves the file of service tags unread: for whoever is about to fetch it. */
   readonly skipTagFile?: boolean
+  /** The folders that systemd gives the service (`STATE_DIRECTORY`, systemd.exec(5)); the process's own unless told. */
+  readonly stateDirectory?: string
 }
 
 export type LoadResult =
@@ -59,15 +61,19 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
     use: result.ok ? readTagUse(result.checked) : undefined,
     now,
   })
+  const stateFile = readStatePath(settings, file.folder, options)
   const findings = [
     ...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems, ...tags.problems,
+    ...listStateMisuses(stateFile, serviceTagsFile),
   ]
   const problems = [...flags.problems, ...file.problems, ...nameOrigins(findings, settings)]
   if (!result.ok || problems.length > 0) return refuse(problems)
   const warnings = [...listWarnings(result.checked, settings), ...tls.warnings, ...tags.warnings]
   return {
     ok: true,
-    configuration: createConfiguration(result.checked, { tls: tls.files, serviceTagsFile, tagFile: tags.tagFile }),
+    configuration: createConfiguration(result.checked, {
+      tls: tls.files, serviceTagsFile, tagFile: tags.tagFile, stateFile,
+    }),
     warnings: sortByPlace(nameOrigins(warnings, settings)),
     source: file.source,
   }
@@ -123,6 +129,24 @@ function readTagPath ({ value }: Settings, folder: string): string | undefined {
   const addresses = isMapping(value) && isMapping(value.addresses) ? value.addresses : {}
   const named = addressesSchema.shape.serviceTagsFile.safeParse(addresses.serviceTagsFile).data
   return named === undefined ? undefined : resolve(folder, named)
+}
+
+/** The file for what was seen: the one that is named, or else the one of the folder that systemd gives. */
+function readStatePath (
+  { value }: Settings, folder: string, { stateDirectory = process.env['STATE_DIRECTORY'] }: LoadOptions,
+): string | undefined {
+  const state = isMapping(value) && isMapping(value.state) ? value.state : {}
+  const named = stateSchema.shape.file.safeParse(state.file).data
+  if (named !== undefined) return resolve(folder, named)
+  const [first = ''] = stateDirectory?.split(':') ?? []
+  return first === '' ? undefined : join(first, stateFileName)
+}
+
+const stateFileName = 'sightings.json'
+
+function listStateMisuses (stateFile: string | undefined, serviceTagsFile: string | undefined): Finding[] {
+  if (stateFile === undefined || stateFile !== serviceTagsFile) return []
+  return [{ path: ['state', 'file'], message: 'is the file of service tags, which the gateway would overwrite; write another one' }]
 }
 
 function readTagUse ({ registries, bundles = [], addresses }: CheckedSettings): TagUse {

@@ -31,7 +31,7 @@ All other keys have defaults. [config/example.yaml](../config/example.yaml) show
 - Flags win over the file. \`--registry\` (several times) replaces all \`registries\`; each gets the regions of
   \`--region\`, which therefore goes with \`--registry\` only. \`--listen\` and \`--admin\` take \`ADDR:PORT\`,
   \`[IPV6]:PORT\`, or \`PORT\` alone, which leaves the address as it was.
-- Nothing is read from the environment.
+- Nothing is read from the environment but \`STATE_DIRECTORY\`, which systemd sets (\`state.file\`).
 
 ## How it is checked
 

@@ -135,6 +135,16 @@ export const addressesSchema = section({
   maxAge: duration({ from: '1d', to: '365d' }).prefault('14d').meta({ description: 'How old the file may be before `check` and `/readyz` speak of it; an old one goes on serving. Microsoft uses new addresses a week after it has published them.' }),
 })
 
+/** Where what was seen is kept: a schema by itself, like that of the certificate. */
+export const stateSchema = section({
+  // What is no record is moved away and replaced: the name keeps a slip from hitting the configuration or a key.
+  file: path().regex(/\.json$/, {
+    error: 'the file is written by the gateway, so its name must end in .json; write a path like /var/lib/acr-egress/sightings.json',
+  }).optional().meta({
+    description: 'File for what the gateway has seen: storage accounts, data endpoints, and hosts that are only reported on. It is written once a minute at most, and read at the start, so that `acr-egress explain --migration` need not begin anew; each gateway needs a file of its own. Absent: `sightings.json` in the folder that systemd names (`StateDirectory=` of the unit, as `$STATE_DIRECTORY`), or else memory only.',
+  }),
+})
+
 const defaultAdminPort = 9180
 
 /** The configuration file, whole: the source of its checks, defaults, JSON Schema and reference page. */
@@ -165,6 +175,7 @@ export const schema = section({
   policy: section({
     mode: choice(policyModes).prefault('enforce').meta({ description: 'What becomes of a host that nothing lets through: `enforce` refuses it; `report` lets it through at port 443 and tells of it in the log, in `would_refuse_total` and in `acr-egress explain --would-refuse`. Ports, IP addresses, addresses that are not public and the rules for clients hold in both.' }),
   }).prefault({}).meta({ description: 'How strict the list of hosts is.' }),
+  state: stateSchema.prefault({}).meta({ description: 'What outlives a restart.' }),
   admin: section({
     address: listenAddress.prefault('127.0.0.1').meta({ description: 'Address of the admin listener: metrics, health, status page. It asks for no password, so keep it from strangers.' }),
     port: listenPort().prefault(defaultAdminPort).meta({ description: 'Port of the admin listener; 0 takes any free one, for tests and labs.' }),

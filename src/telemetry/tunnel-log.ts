@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Reason, Refusal } from '../refusal/reasons.ts'
+import type { Sight, Sightings } from '../sightings/sightings.ts'
 import type { LiveBytes, Metrics, TunnelLabels } from './metrics.ts'
 
 /**
@@ -65,6 +66,8 @@ export interface TunnelLog {
 export interface TunnelLogOptions {
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Remembers by name what the metrics must not. */
+  readonly sightings?: Pick<Sightings, 'opened' | 'refused'>
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
@@ -74,7 +77,7 @@ const recentRefusalsKept = 20
 const maxTargetLength = 300
 
 /** Creates the log; it holds nothing that needs closing. */
-export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogOptions): TunnelLog {
+export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }: TunnelLogOptions): TunnelLog {
   const recentRefusals: RecentRefusal[] = []
   // Unique across restarts for anybody who searches a log, and cheap to make.
   const run = now().toString(36)
@@ -94,6 +97,9 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
     let upstream: Upstream | undefined
     let wouldRefuse: Reason | undefined
     let countEnd: ReturnType<Metrics['tunnelOpened']> | undefined
+    let seeEnd: ReturnType<Sightings['opened']>
+    /** The host, once it is known to be one. */
+    let host: string | undefined
     let isOpen = true
 
     const record = {
@@ -106,6 +112,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
 
       judged ({ authority, rule, reported }: Judgement): void {
         if (authority !== undefined) record.target = `${authority.host}:${authority.port}`
+        host = authority?.host
         if (rule !== undefined) record.labels = { registry: rule.registry, class: rule.class, region: rule.region }
         wouldRefuse = reported?.reason
       },
@@ -114,6 +121,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
         upstream = reached
         wouldRefuse ??= reached.wouldRefuse
         if (wouldRefuse !== undefined) metrics.wouldRefuse(wouldRefuse)
+        if (host !== undefined) seeEnd = sightings?.opened(describeSight(host))
         establishedAt = now()
         bytes = moving
         if (record.labels !== undefined) {
@@ -128,6 +136,7 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
       refused (refusal: Refusal, cause?: unknown): void {
         if (!close(refusal.reason)) return
         keepRefusal(record, refusal)
+        if (host !== undefined && bytes === undefined) sightings?.refused(describeSight(host), refusal.reason)
         const level = refusal.reason === 'internal' ? 'error' : 'warn'
         const fields = { ...story(), reason: refusal.reason, detail: refusal.detail }
         logger[level](cause === undefined ? fields : { ...fields, err: cause }, 'tunnel_refused')
@@ -144,7 +153,12 @@ export function createTunnelLog ({ logger, metrics, now = Date.now }: TunnelLogO
       isOpen = false
       closedAt = now()
       countEnd?.({ outcome, durationSeconds: (closedAt - establishedAt) / 1000 })
+      seeEnd?.(bytes?.fromUpstream ?? 0)
       return true
+    }
+
+    function describeSight (seen: string): Sight {
+      return { client, host: seen, labels: record.labels, wouldRefuse }
     }
 
     function story (): object {

@@ -15,6 +15,7 @@ interface Rule {
 
 const belowGateway = [
   'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'host', 'relay', 'telemetry', 'proxy', 'admin', 'config',
+  'sightings',
 ]
 // What a command does not need of these it has through the gateway.
 const belowCommands = ['gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'client-files']
@@ -33,7 +34,8 @@ const rules: Readonly<Record<string, Rule>> = {
   host: { rooms: [] },
   tags: { rooms: ['net', 'acr', 'host'], packages: ['undici'] },
   relay: { rooms: ['net', 'host'], node: 'no files' },
-  telemetry: { rooms: ['net', 'refusal'], packages: ['pino', 'prom-client'], node: 'no files' },
+  telemetry: { rooms: ['net', 'refusal', 'sightings'], packages: ['pino', 'prom-client'], node: 'no files' },
+  sightings: { rooms: ['net', 'refusal', 'host'], packages: ['lru-cache', 'zod'] },
   proxy: {
     rooms: ['net', 'policy', 'dns', 'tls', 'relay', 'telemetry', 'refusal'],
     packages: ['http-proxy-3', 'structured-headers'],

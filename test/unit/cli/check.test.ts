@@ -38,6 +38,7 @@ clients    127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/1
 listener   0.0.0.0:443, clear text only
 dns        10.0.0.53:53, [fd00::53]:5353; not asked for contoso.azurecr.io
 addresses  any that are not private or reserved: without addresses.serviceTagsFile no service tags are looked at
+state      in memory only, unless systemd gives the service a StateDirectory=
 admin      127.0.0.1:9180
 `)
   t.match(stderr, /^warning: .*good\.yaml:4:14: registries\[0\]\.storage: opens .*\n$/)

@@ -227,3 +227,31 @@ clients: {allow: [10.0.0.0/8, 0.0.0.0/0]}
   ])
   t.same(await listWarnings({ file: join(folder, 'small.yaml') }), [])
 })
+
+t.test('that unlisted hosts are only reported on is a warning that says when to end it', async (t) => {
+  const file = join(folder, 'report.yaml')
+  await writeFile(file, 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\npolicy: {mode: report}\n')
+  t.match(await listWarnings({ file }), [
+    /report\.yaml:2:16: policy\.mode: lets clients through to every public host at port 443, .*; write enforce when acr-egress explain --would-refuse /,
+  ])
+})
+
+t.test('what was seen is kept in the file that is named, or in the folder that systemd gives', async (t) => {
+  const file = join(folder, 'state.yaml')
+  const registries = 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\n'
+  const stateDirectory = '/var/lib/acr-egress:/var/lib/other'
+  await writeFile(file, `${registries}state: {file: seen/here.json}\n`)
+  t.same((await load({ file, stateDirectory })).state, { file: join(folder, 'seen/here.json') })
+  await writeFile(file, registries)
+  t.same((await load({ file, stateDirectory })).state, { file: '/var/lib/acr-egress/sightings.json' })
+  t.same((await load({ file, stateDirectory: '' })).state, {})
+})
+
+t.test('a file that the gateway would overwrite is refused as the place for what was seen', async (t) => {
+  const file = join(folder, 'state.yaml')
+  const registries = 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\n'
+  await writeFile(file, `${registries}state: {file: state.yaml}\n`)
+  t.match(await listProblems({ file }), [/:2:15: state\.file: .* its name must end in \.json; write a path like/])
+  await writeFile(file, `${registries}state: {file: tags.json}\naddresses: {mode: off, serviceTagsFile: tags.json}\n`)
+  t.match(await listProblems({ file }), [/:2:15: state\.file: is the file of service tags, which the gateway would overwrite; write/])
+})
