@@ -3,6 +3,7 @@ import type {
 } from './admin/views.ts'
 import type { Configuration } from './config/configuration.ts'
 import { LookupError, type Names } from './dns/names.ts'
+import type { Outlook } from './gateway-outlook.ts'
 import type { GatewaySightings } from './gateway-sightings.ts'
 import type { GatewayTags } from './gateway-tags.ts'
 import type { Address } from './net/address.ts'
@@ -11,8 +12,10 @@ import { explainTarget } from './policy/explain.ts'
 import type { Policy } from './policy/policy.ts'
 import { refuseLookup } from './proxy/failure.ts'
 import type { TunnelPlace, TunnelTable } from './proxy/tunnel-table.ts'
+import type { SightingsSource } from './outlook/migration.ts'
 import type { Refusal } from './refusal/reasons.ts'
 import type { Relays } from './relay/relay.ts'
+import { describeState } from './sightings/state.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { TunnelLog } from './telemetry/tunnel-log.ts'
 
@@ -26,6 +29,7 @@ export interface GatewayParts {
   /** Absent without a file of service tags. */
   readonly tags: GatewayTags | undefined
   readonly seen: GatewaySightings
+  readonly outlook: Outlook
   readonly names: Names
   readonly tunnels: TunnelTable
   readonly log: TunnelLog
@@ -46,8 +50,9 @@ const dayMs = 86_400_000
 
 /** Reads the parts when it is asked, and keeps nothing of them but the last readiness. */
 export function createGatewayViews (parts: GatewayParts): GatewayViews {
-  const { version, relays, policy, names, tunnels, log, metrics } = parts
+  const { version, relays, policy, seen, outlook, names, tunnels, log, metrics } = parts
   const explainTimeoutMs = Math.min(parts.configuration.tunnel.connectTimeoutMs, longestExplainMs)
+  const source: SightingsSource = { kind: 'daemon', file: seen.file ?? '' }
   const startedAt = new Date()
   let state: GatewayState = 'starting'
   let listeners: readonly ListenerView[] = []
@@ -96,6 +101,9 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       explain: (target) => {
         return explainTarget(policy(), target, (host) => lookupForExplanation(names, host, explainTimeoutMs))
       },
+      sightings: () => describeState(seen.sightings.read()),
+      migration: () => outlook.describeMigration(seen.sightings.read(), source),
+      wouldRefuse: () => outlook.describeWouldRefuse(seen.sightings.read(), source),
     },
     setState (next, bound) {
       state = next

@@ -4,6 +4,7 @@ import { createAdminServer } from './admin/server.ts'
 import type { Configuration } from './config/configuration.ts'
 import { type Names, type NamesOptions, createNames } from './dns/names.ts'
 import { createResolver } from './dns/resolver.ts'
+import { createOutlook } from './gateway-outlook.ts'
 import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
@@ -127,8 +128,11 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
       refuseRequest(end, record, new TunnelFailure(refusal))
     },
   })
+  const outlook = createOutlook({ configuration, policy: () => policy, makePolicy: createConfiguredPolicy, names, now })
   const running = { relays: () => relays, policy: () => policy }
-  const views = createGatewayViews({ version, configuration, ...running, tags, seen, names, tunnels, log, metrics })
+  const views = createGatewayViews({
+    version, configuration, ...running, tags, seen, outlook, names, tunnels, log, metrics,
+  })
   // Fastify's own notes are for whoever debugs it.
   const adminLogger = logger.child({}, { level: 'warn' })
   const admin = createAdminServer({ ...configuration.admin, sources: views.sources, version, logger: adminLogger })
@@ -147,6 +151,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     views.setState('draining')
     clearInterval(refreshing)
     tags?.close()
+    outlook.close()
     // Tunnels first, while they can still be reset: what the listener closes ends like a transfer that is whole.
     tunnels.stopAll()
     proxy.close()

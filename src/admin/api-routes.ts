@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { sendProblem } from './problem.ts'
 import type { AdminSources } from './views.ts'
 
@@ -11,6 +11,9 @@ type Query = Readonly<Record<string, string | readonly string[] | undefined>>
  * `GET /api/status`: a StatusView.
  * `GET /api/tunnels[?limit=N]`: `{ total, tunnels }`, with a limit the newest N, oldest first.
  * `GET /api/explain?target=HOST[:PORT]`: what would become of that CONNECT.
+ * `GET /api/sightings`: storage accounts, data endpoints and reported hosts, as the state file has them.
+ * `GET /api/migration`: a MigrationView (src/outlook/migration.ts).
+ * `GET /api/would-refuse`: a WouldRefuseView (src/outlook/would-refuse.ts).
  */
 export async function serveApi (app: FastifyInstance, { sources }: { sources: AdminSources }): Promise<void> {
   app.get('/api/status', async () => sources.status())
@@ -31,6 +34,15 @@ export async function serveApi (app: FastifyInstance, { sources }: { sources: Ad
         detail: `\`target\` must be given once, in at most ${maxTargetLength} characters. Write ?target=HOST or ?target=HOST:PORT.`,
       })
     }
-    return reply.type('application/json; charset=utf-8').send(JSON.stringify(await sources.explain(target)))
+    return sendJson(reply, await sources.explain(target))
   })
+
+  app.get('/api/sightings', async (_request, reply) => sendJson(reply, sources.sightings()))
+  app.get('/api/migration', async (_request, reply) => sendJson(reply, await sources.migration()))
+  app.get('/api/would-refuse', async (_request, reply) => sendJson(reply, sources.wouldRefuse()))
+}
+
+/** Whatever the value is, a text too: it goes out as JSON. */
+function sendJson (reply: FastifyReply, value: unknown): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(value))
 }

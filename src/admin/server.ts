@@ -8,6 +8,9 @@
  *     /api/status    the gateway at this moment
  *     /api/tunnels   the open tunnels; ?limit=N
  *     /api/explain   what would become of ?target=HOST[:PORT]
+ *     /api/sightings     storage accounts, data endpoints and reported hosts that were seen
+ *     /api/migration     how far each registry is from blob storage to data endpoints, with live checks of these
+ *     /api/would-refuse  what policy.mode: enforce would have refused, and the lines that would let it through
  *
  * Every error is `application/problem+json` (RFC 9457).
  */

@@ -14,6 +14,7 @@ export function boundSources (sources: AdminSources, timeoutMs: number): AdminSo
     ...sources,
     metrics: async () => await within(timeoutMs, sources.metrics()),
     readiness: async () => await within(timeoutMs, sources.readiness()),
+    migration: async () => await within(timeoutMs, sources.migration()),
     explain: async (target) => await within(timeoutMs, sources.explain(target)),
   }
 }

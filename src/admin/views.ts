@@ -114,4 +114,10 @@ export interface AdminSources {
   tunnels (): readonly TunnelView[]
   /** What would become of a CONNECT to `target`: a JSON value with decision, rule, reason, hint and addresses. */
   explain (target: string): Promise<unknown>
+  /** What was seen, by name: a JSON value in the form of the state file. */
+  sightings (): unknown
+  /** How far each registry is on its way from blob storage to data endpoints; tries the data endpoints. */
+  migration (): Promise<unknown>
+  /** What `enforce` would have refused, and the lines that would let it through. */
+  wouldRefuse (): unknown
 }

@@ -29,7 +29,15 @@ export interface AdviceSources {
 /** The last key of the change and its new value, as a line of YAML. */
 export function formatAdvice ({ key, present, add, isList }: Omit<Advice, 'opens'>): string {
   const name = key.replace(/^.*\./, '')
-  return isList ? `${name}: [${[...present, add].join(', ')}]` : `${name}: ${add}`
+  return isList ? `${name}: [${[...present, add].map(quoteWord).join(', ')}]` : `${name}: ${add}`
+}
+
+/**
+ * A text of letters, digits, dots and hyphens, in quotes where YAML would take it for something else: there are storage
+ * accounts with names like `123`, `1e5` and `null`.
+ */
+export function quoteWord (text: string): string {
+  return /^(?:[0-9]*\.?[0-9]+\.?(?:e[-+]?[0-9]+)?|0x[0-9a-f]+|0o[0-7]+|true|false|null)$/i.test(text) ? `'${text}'` : text
 }
 
 /** How a host that no rule lets through would be. */
@@ -92,7 +100,8 @@ function adviseRegional ({ host, region, owner }: Extract<Miss, { kind: 'regiona
   return listIn(ownerKey(owner, 'regions'), regions, region, `${more}, at port 443`)
 }
 
-function adviseExtra (host: HostName, { extraHosts }: AdviceSources): Advice {
+/** The way of last resort: the host by itself, whatever it is. */
+export function adviseExtra (host: HostName, { extraHosts }: Pick<AdviceSources, 'extraHosts'>): Advice {
   return listIn('extraHosts', extraHosts, host, `${host} at port 443, at any public address and for whatever it serves`)
 }
 

@@ -15,7 +15,7 @@ interface Rule {
 
 const belowGateway = [
   'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'host', 'relay', 'telemetry', 'proxy', 'admin', 'config',
-  'sightings',
+  'sightings', 'outlook',
 ]
 // What a command does not need of these it has through the gateway.
 const belowCommands = ['gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'client-files']
@@ -41,6 +41,7 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: ['http-proxy-3', 'structured-headers'],
     node: 'no files',
   },
+  outlook: { rooms: ['net', 'acr', 'policy', 'dns', 'proxy', 'refusal', 'sightings'], node: 'no files' },
   admin: { rooms: ['telemetry', 'refusal'], packages: ['fastify', 'pino'] },
   config: { rooms: ['net', 'acr', 'host', 'tags'], packages: ['yaml', 'zod'] },
   'client-files': { rooms: ['net', 'acr'], node: 'none' },

@@ -28,6 +28,9 @@ const sources: AdminSources = {
   status: () => status,
   tunnels: () => ['a', 'b', 'c'].map(describeTunnel),
   explain: async (target) => ({ target, decision: 'allow' }),
+  sightings: () => ({ version: 1 }),
+  migration: async () => ({ neededDays: 14 }),
+  wouldRefuse: () => ({ mode: 'report' }),
 }
 
 const securityHeaders = {
@@ -40,7 +43,7 @@ const securityHeaders = {
 }
 
 const endpoints = [
-  '/', '/api/explain', '/api/status', '/api/tunnels', '/healthz', '/icon.svg', '/metrics', '/page.css', '/page.js', '/readyz',
+  '/', '/api/explain', '/api/migration', '/api/sightings', '/api/status', '/api/tunnels', '/api/would-refuse', '/healthz', '/icon.svg', '/metrics', '/page.css', '/page.js', '/readyz',
 ]
 
 t.test('every endpoint answers GET, and HEAD with the same headers and no body', async (t) => {
@@ -56,6 +59,9 @@ t.test('every endpoint answers GET, and HEAD with the same headers and no body',
     ['/api/status', /^application\/json/, /"contoso\.azurecr\.io"/],
     ['/api/tunnels', /^application\/json/, /"total":3/],
     ['/api/explain?target=contoso.azurecr.io', /^application\/json/, /"target":"contoso\.azurecr\.io"/],
+    ['/api/sightings', /^application\/json/, /^\{"version":1\}$/],
+    ['/api/migration', /^application\/json/, /"neededDays":14/],
+    ['/api/would-refuse', /^application\/json/, /"mode":"report"/],
   ]
   for (const [path, contentType, body] of expected) {
     const answer = await ask(path)
@@ -211,17 +217,23 @@ t.test('a source that fails is answered with 500 without its text, which goes to
   const lines: string[] = []
   const logger = pino({}, { write: (line: string) => { lines.push(line) } })
   const fail = () => { throw new Error('secret of the source') }
-  const failing = { metrics: fail, readiness: fail, status: fail, tunnels: fail, explain: fail }
+  const failing = {
+    metrics: fail, readiness: fail, status: fail, tunnels: fail, explain: fail, sightings: fail, migration: fail,
+    wouldRefuse: fail,
+  }
   const { ask } = await startServer(t, { sources: failing, logger })
   lines.length = 0
-  for (const path of ['/metrics', '/readyz', '/api/status', '/api/tunnels', '/api/explain?target=a']) {
+  const paths = [
+    '/metrics', '/readyz', '/api/status', '/api/tunnels', '/api/explain?target=a', '/api/sightings', '/api/migration', '/api/would-refuse',
+  ]
+  for (const path of paths) {
     const answer = await ask(path)
     t.equal(answer.status, 500, path)
     t.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8')
     t.notMatch(answer.body, /secret/)
   }
   await ask('/healthz')
-  t.equal(lines.length, 5, 'requests are not logged, failures are')
+  t.equal(lines.length, paths.length, 'requests are not logged, failures are')
   t.match(lines[0], /secret of the source/)
 })
 
