@@ -145,7 +145,8 @@ export const stateSchema = section({
   }),
 })
 
-const defaultAdminPort = 9180
+/** Where the admin listener is when nobody says. */
+export const defaultAdmin = { address: '127.0.0.1', port: 9180 } as const
 
 /** The configuration file, whole: the source of its checks, defaults, JSON Schema and reference page. */
 export const schema = section({
@@ -177,8 +178,8 @@ export const schema = section({
   }).prefault({}).meta({ description: 'How strict the list of hosts is.' }),
   state: stateSchema.prefault({}).meta({ description: 'What outlives a restart.' }),
   admin: section({
-    address: listenAddress.prefault('127.0.0.1').meta({ description: 'Address of the admin listener: metrics, health, status page. It asks for no password, so keep it from strangers.' }),
-    port: listenPort().prefault(defaultAdminPort).meta({ description: 'Port of the admin listener; 0 takes any free one, for tests and labs.' }),
+    address: listenAddress.prefault(defaultAdmin.address).meta({ description: 'Address of the admin listener: metrics, health, status page. It asks for no password, so keep it from strangers.' }),
+    port: listenPort().prefault(defaultAdmin.port).meta({ description: 'Port of the admin listener; 0 takes any free one, for tests and labs.' }),
     names: listOf(hostHeaderName, { expected: 'a list of host names', write: '[gateway.example.com]' }).optional().meta({
       description: 'Further names that the admin listener is asked by; it answers to `localhost` and to addresses without being told.',
     }),
@@ -193,7 +194,7 @@ export const schema = section({
   if (listen?.port === undefined || listen.port === 0 || listen.port !== admin?.port) return
   const everywhere = ['0.0.0.0', '::']
   if (listen.address !== admin.address && ![listen.address, admin.address].some((address) => everywhere.includes(address ?? ''))) return
-  const path = admin.port === defaultAdminPort ? ['listen', 'port'] : ['admin', 'port']
+  const path = admin.port === defaultAdmin.port ? ['listen', 'port'] : ['admin', 'port']
   context.addIssue({ code: 'custom', path, message: 'both listeners have this port; write 443 for listen and 9180 for admin, or any two' })
 }, { when: () => true }).meta({ title: 'Configuration of acr-egress-gateway' })
 

@@ -18,7 +18,10 @@ const belowGateway = [
   'sightings', 'outlook',
 ]
 // What a command does not need of these it has through the gateway.
-const belowCommands = ['gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'client-files']
+const belowCommands = [
+  'gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'sightings', 'outlook',
+  'client-files',
+]
 
 /**
  * The layers, and the home of each package: imports go down only. A place is a folder of src; `gateway`, the files
@@ -49,6 +52,7 @@ const rules: Readonly<Record<string, Rule>> = {
   gateway: { rooms: belowGateway, packages: ['pino'] },
   export: { rooms: ['net', 'acr', 'policy'], node: 'none' },
   cli: { rooms: belowCommands },
+  'cli/daemon-answers.ts': { rooms: belowCommands, packages: ['zod'] },
   'cli/serve.ts': { rooms: [...belowCommands, 'telemetry/logger.ts'] },
   'cli/export.ts': { rooms: [...belowCommands, 'export'] },
   'cli/demo.ts': { rooms: [...belowCommands, 'telemetry/logger.ts', 'lab'], packages: ['yaml'] },
