@@ -9,8 +9,8 @@ import type { AdminAddress } from './daemon-request.ts'
 
 /**
  * Where the running daemon is to be asked: `--admin ADDR:PORT`, or else what the configuration says, or its default
- * when there is no configuration. The file of service tags is not read. `undefined` when that cannot be told; the reason
- * has been printed then.
+ * when there is no configuration. The file of service tags is not read. `undefined` when that cannot be told, and the
+ * reason has been printed.
  */
 export async function findAdminAddress (given: Arguments, terminal: Terminal): Promise<AdminAddress | undefined> {
   const options = readLoadOptions(given)

@@ -20,8 +20,8 @@ export const storageAccountFlags = {
 } as const satisfies Record<string, Flag>
 
 /** Their lines in a command's help, beside those of the configuration. */
-export const storageAccountFlagsHelp = '\
-  --state FILE             storage-accounts: read what a gateway has written (state.file), and ask none'
+export const storageAccountFlagsHelp =
+  '  --state FILE             storage-accounts: read what a gateway has written (state.file), and ask none'
 
 /**
  * Writes the storage accounts that clients were seen to use, as `storage:` of each registry, for a configuration. Asks
@@ -69,7 +69,7 @@ export function renderStorageAccounts (registries: readonly Registry[], state: S
     `# Storage accounts that clients have asked for, as seen by ${from} since ${since}.`,
     '# Names come from clients: keep only those that layers of the registry come from. Azure may move layers to other',
     '# accounts at any time; with dedicated data endpoints no account is needed (docs/migration.md).',
-    ...isKnown ? ['registries:', ...blocks.flat()] : [],
+    ...isKnown ? ['# Change storage of the registries that are there already.', 'registries:', ...blocks.flat()] : [],
     ...registries.flatMap(({ loginServer: { host } }, index) => {
       return blocks[index]?.length === 0 ? [`# ${host}: no storage account was asked for.`] : []
     }),

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { formatProblem } from '../../src/config/problem.ts'
-import { type Gateway, createGateway } from '../../src/gateway.ts'
+import { type Gateway, type GatewayOptions, createGateway } from '../../src/gateway.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { waitUntil } from './wait-until.ts'
 
@@ -20,6 +20,8 @@ export interface TestGateway {
   readonly gateway: Gateway
   /** Where clients go. */
   readonly proxy: { readonly host: string, readonly port: number }
+  /** Where the admin listener is, `IP:PORT`. */
+  readonly admin: string
   /** All lines of the log, parsed, oldest first. */
   readonly lines: readonly LogLine[]
   /** Those that tell of requests and tunnels. */
@@ -40,7 +42,7 @@ export interface TestGateway {
  * start where TypeScript is compiled as it is loaded. The test's end closes it.
  */
 export async function startGateway (
-  t: Test, yaml: string, files: Readonly<Record<string, string>> = {},
+  t: Test, yaml: string, files: Readonly<Record<string, string>> = {}, options: Pick<GatewayOptions, 'now'> = {},
 ): Promise<TestGateway> {
   const relay = /^relay:/m.test(yaml) ? '' : '\nrelay: { engine: stream }\n'
   const folder = t.testdir({ 'config.yaml': yaml + relay, ...files })
@@ -59,7 +61,7 @@ export async function startGateway (
       written.emit('line')
     },
   })
-  const gateway = createGateway({ configuration: loaded.configuration, logger, version: '0.0.0-test' })
+  const gateway = createGateway({ configuration: loaded.configuration, logger, version: '0.0.0-test', ...options })
   t.teardown(() => gateway.close())
   const started = await gateway.start()
   const [host = '', port = ''] = started.proxy.split(':')
@@ -78,6 +80,7 @@ export async function startGateway (
   return {
     gateway,
     proxy: { host, port: Number(port) },
+    admin: started.admin,
     lines,
     tunnelLines,
     async tunnelLine (index) {

@@ -218,7 +218,13 @@ t.test('a source that fails is answered with 500 without its text, which goes to
   const logger = pino({}, { write: (line: string) => { lines.push(line) } })
   const fail = () => { throw new Error('secret of the source') }
   const failing = {
-    metrics: fail, readiness: fail, status: fail, tunnels: fail, explain: fail, sightings: fail, migration: fail,
+    metrics: fail,
+    readiness: fail,
+    status: fail,
+    tunnels: fail,
+    explain: fail,
+    sightings: fail,
+    migration: fail,
     wouldRefuse: fail,
   }
   const { ask } = await startServer(t, { sources: failing, logger })

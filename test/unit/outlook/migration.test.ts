@@ -67,8 +67,10 @@ class Watched {
     }))
     const source = { kind: 'daemon', file: '' } as const
     const state = this.sightings.read()
-    const { registries } = describeMigration({ registries: [readRegistry(registry)], state, source, checks, now: this.now })
-    return registries[0] ?? t.fail('no registry') as never
+    const registries = [readRegistry(registry)]
+    const [judged] = describeMigration({ registries, state, source, checks, now: this.now }).registries
+    if (judged === undefined) throw new TypeError('no registry')
+    return judged
   }
 }
 
