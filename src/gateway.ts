@@ -171,6 +171,8 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
         const adminAddress = await orStartError('admin', configuration.admin, admin.start())
         const proxyAddress = await orStartError('proxy', listen, proxy.start())
         const started = { proxy: formatBound(proxyAddress), admin: formatBound(adminAddress) }
+        // So that a file that cannot be written is told now, and not when there is something to lose.
+        await seen.beat()
         keepNames()
         tags?.start()
         views.setState('serving', [{ address: started.proxy, tls: listen.tls !== undefined }])

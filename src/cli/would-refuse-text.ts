@@ -3,7 +3,7 @@ import { formatMinute, joinLines } from './plain-text.ts'
 
 /** What enforce would refuse, as text; the lines to add come last, so that they are easy to copy. */
 export function renderWouldRefuse ({ source, watchedSince, mode, hosts, forgotten, yaml }: WouldRefuseView): string {
-  const where = source.kind === 'daemon' ? '' : `, by ${source.file}`
+  const where = source.kind === 'daemon' ? '' : ` (from ${source.file})`
   const since = `since ${formatMinute(watchedSince)}${where}`
   const head = hosts.length === 0
     ? [`Nothing was let through ${since} that policy.mode: enforce would have refused.`]

@@ -11,7 +11,9 @@ export function listSteps (verdict: string, evidence: RegistryEvidence, findings
   }
 }
 
-function listRepairs ({ registry }: RegistryEvidence, { failedChecks, closedEndpoints }: Findings): string[] {
+function listRepairs (
+  { registry }: RegistryEvidence, { failedChecks, closedEndpoints, layerEndpoints }: Findings,
+): string[] {
   const { host } = registry.loginServer
   const list = `az acr show-endpoints --name ${nameOf(registry)} | acr-egress import --into /etc/acr-egress/config.yaml`
   const steps: string[] = []
@@ -21,7 +23,11 @@ function listRepairs ({ registry }: RegistryEvidence, { failedChecks, closedEndp
     const regions = [...registry.regions, ...closedEndpoints.map(({ region }) => region)]
     steps.push(`write regions: [${regions.join(', ')}] for ${host}, if it has replicas there, and restart the gateway`)
   }
-  return [...steps, ...failedChecks.map(({ host: failed }) => `mend ${failed}, and see: acr-egress explain ${failed}`)]
+  // Nothing says whether Azure has the names before data endpoints are turned on.
+  const proviso = layerEndpoints.length > 0 ? '' : '; if only the name is missing, it may come when data endpoints are turned on'
+  return [...steps, ...failedChecks.map(({ host: failed }) => {
+    return `mend ${failed}, and see: acr-egress explain ${failed}${proviso}`
+  })]
 }
 
 /** Data endpoints are on or off for a whole registry, so one layer says that they are on. */

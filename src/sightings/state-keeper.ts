@@ -17,13 +17,17 @@ export interface StateFileEvents {
 
 /** Keeps what was seen in a file, over restarts. */
 export interface StateKeeper {
-  /** Reads the file and goes on from there; from now on the file is written. Never rejects. */
+  /** Reads the file and goes on from there. Never rejects. */
   start (): Promise<void>
-  /** Says that somebody is looking, and writes what is new; called each minute by its own timer. Never rejects. */
+  /**
+   * Says that somebody is looking, and writes what is new; called each minute by its own timer. To be called once when
+   * clients are served: a process that cannot have its port must not touch the file of the one that has it. Never
+   * rejects.
+   */
   beat (): Promise<void>
   /** Why the file is not as new as it should be, as far as is known. */
   readonly problem: string | undefined
-  /** Writes a last time, for a few seconds at most. Without a start nothing is written. */
+  /** Writes a last time, for a few seconds at most. Without a beat nothing is written. */
   close (): Promise<void>
 }
 
@@ -61,6 +65,7 @@ export function createStateKeeper (options: StateKeeperOptions): StateKeeper {
   let beatsUnwritten = 0
   let problem: string | undefined
   let timer: NodeJS.Timeout | undefined
+  let hasBeaten = false
   let writing: Promise<void> = Promise.resolve()
   /** Only an ordinary file, or none yet, is replaced. */
   let target = file
@@ -89,8 +94,8 @@ export function createStateKeeper (options: StateKeeperOptions): StateKeeper {
       if (problem !== undefined) onWritable()
       problem = undefined
     } catch (error) {
-      const described = describeWriteFailure(error)
-      if (described === undefined) throw error
+      // Even a bug here must not end the gateway.
+      const described = describeWriteFailure(error) ?? `cannot be written (${String(error)}); please report that`
       if (problem === undefined) onUnwritable(described)
       problem = described
     }
@@ -107,6 +112,7 @@ export function createStateKeeper (options: StateKeeperOptions): StateKeeper {
   }
 
   async function beat (): Promise<void> {
+    hasBeaten = true
     sightings.beat()
     await writeIfNew(false)
   }
@@ -115,8 +121,6 @@ export function createStateKeeper (options: StateKeeperOptions): StateKeeper {
     async start () {
       if (file !== undefined) await read(file)
       timer = setInterval(() => { void beat() }, beatMs).unref()
-      // So that a folder that cannot be written is told now, and not when there is something to lose.
-      await writeIfNew(true)
     },
     beat,
     get problem () { return problem },
@@ -124,6 +128,7 @@ export function createStateKeeper (options: StateKeeperOptions): StateKeeper {
       if (timer === undefined) return
       clearInterval(timer)
       timer = undefined
+      if (!hasBeaten) return
       sightings.beat()
       await within(lastWriteMs, writeIfNew(true))
     },

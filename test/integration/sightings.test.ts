@@ -103,6 +103,7 @@ async function watch (file: string, clock: { now: number }, durationMs: number):
   const events = { onRestored () {}, onBad: onProblem, onUnwritable: onProblem, onWritable () {} }
   const keeper = createStateKeeper({ sightings, file, ...events })
   await keeper.start()
+  await keeper.beat()
   for (const end = clock.now + durationMs; clock.now < end;) {
     clock.now += 240_000
     sightings.beat()

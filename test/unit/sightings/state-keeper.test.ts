@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Sightings, createSightings } from '../../../src/sightings/sightings.ts'
@@ -41,6 +41,7 @@ t.test('what was seen, and since when, survives a restart', async (t) => {
   const file = join(t.testdir({}), 'sightings.json')
   const first = keep(t, file)
   await first.keeper.start()
+  await first.keeper.beat()
   first.sightings.refused(blob, 'storage_not_enabled')
   first.clock.now += minute
   await first.keeper.close()
@@ -58,6 +59,7 @@ t.test('the file is written when something is new, and once an hour all the same
   const file = join(t.testdir({}), 'sightings.json')
   const { sightings, keeper, clock } = keep(t, file)
   await keeper.start()
+  await keeper.beat()
   const readUntil = async (): Promise<number> => {
     const reading = await readState(file)
     return reading.ok ? reading.state.watch.until : NaN
@@ -83,6 +85,7 @@ t.test('a file that is no record is told, set aside, and stops nothing', async (
     const { sightings, keeper, told } = keep(t, file)
     sightings.refused(blob, 'storage_not_enabled')
     await keeper.start()
+    await keeper.beat()
     t.equal(told.length, 1)
     t.match(told[0], new RegExp(`^bad: .+; see that it is the right file: ${file}\\.bad$`))
     t.equal(await readFile(`${file}.bad`, 'utf8'), text)
@@ -127,16 +130,26 @@ t.test('a folder that may only be read is told', async (t) => {
   const file = process.getuid?.() === 0 ? '/proc/self/sightings.json' : join(closed, 'sightings.json')
   const { keeper, told } = keep(t, file)
   await keeper.start()
+  await keeper.beat()
   t.equal(told.length, 1)
   t.match(told[0], /^unwritable: cannot be written \((?:EACCES|ENOENT|EPERM)\); see that its folder/)
 })
 
-t.test('without a start nothing is written, so that a failed one does not empty the file', async (t) => {
+t.test('before the first beat nothing is written, so that a start that fails leaves the file to whoever has the port', async (t) => {
   const file = join(t.testdir({}), 'sightings.json')
-  await writeFile(file, 'as it was')
-  const { keeper } = keep(t, file)
-  await keeper.close()
-  t.equal(await readFile(file, 'utf8'), 'as it was')
+  const running = keep(t, file)
+  await running.keeper.start()
+  await running.keeper.beat()
+  const before = await stat(file)
+  const failing = keep(t, file)
+  failing.sightings.refused(blob, 'storage_not_enabled')
+  await failing.keeper.start()
+  await failing.keeper.close()
+  t.equal((await stat(file)).ino, before.ino)
+
+  const unstarted = keep(t, file)
+  await unstarted.keeper.close()
+  t.equal((await stat(file)).ino, before.ino)
 })
 
 t.test('without a file everything is kept in memory', async (t) => {

@@ -188,3 +188,30 @@ t.test('the level of the log decides over lines, not over counts', async (t) => 
   t.same(lines, [])
   t.same(metrics.totals().refusals, { host_not_allowed: 1 })
 })
+
+t.test('what is remembered by name is told once at the 200 or the refusal, and once at the end', async (t) => {
+  const told: string[] = []
+  const log = createTunnelLog({
+    logger: createLogger('silent'),
+    metrics: createMetrics(metricsOptions),
+    sightings: {
+      opened ({ client: from, host, labels, wouldRefuse }) {
+        told.push(`opened ${from} ${host} ${labels?.class} ${wouldRefuse}`)
+        return (bytes) => { told.push(`ended ${bytes}`) }
+      },
+      refused: ({ host, labels }, reason) => { told.push(`refused ${host} ${labels?.class} ${reason}`) },
+    },
+  })
+  const unlisted = { authority: { host: 'a.example', port: 443 }, rule: { registry: '', class: 'unlisted', region: '' } }
+  const opened = log.open(client, 'A.example:443')
+  opened.judged({ ...unlisted, reported: { reason: 'host_not_allowed' } })
+  opened.established({ address: '20.1.2.3:443' }, { fromClient: 1, fromUpstream: 42 })
+  opened.ended('closed')
+  opened.refused(refuse('internal', 'late', 'Nothing.'))
+  const refused = log.open(client, 'b.example:443')
+  refused.judged({ authority: { host: 'b.example', port: 443 } })
+  refused.refused(refuse('host_not_allowed', 'it is not', 'Add it.'))
+  log.open(client, '\u001b:443').refused(refuse('bad_request', 'it is none', 'Check it.'))
+  log.open(client, 'c.example:443').abandoned()
+  t.same(told, ['opened 10.0.0.5:40000 a.example unlisted host_not_allowed', 'ended 42', 'refused b.example undefined host_not_allowed'])
+})
