@@ -29,7 +29,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'export',
-    summary: 'write the same rules for nftables, Squid, Azure Firewall, a network security group or Cilium',
+    summary: 'write the same rules for another firewall',
     load: async () => (await import('./export.ts')).exportCommand,
   },
   {

@@ -80,7 +80,7 @@ export const explainCommand: Command = {
 
 /** What does not go together is said before anything is asked. */
 function checkWords (given: Given): void {
-  const topics = ['migration', 'would-refuse'].filter((flag) => given.has(flag))
+  const topics = (['migration', 'would-refuse'] as const).filter((flag) => given.has(flag))
   const [topic, second] = topics
   const [target, ...rest] = given.words
   if (second !== undefined) throw new UsageError(`--${topic} and --${second} are two questions; ask one at a time`)

@@ -8,18 +8,21 @@ import { renderAzureFirewall } from '../export/azure-firewall.ts'
 import { renderCilium } from '../export/cilium.ts'
 import { renderNftables } from '../export/nftables.ts'
 import { renderNsg } from '../export/nsg.ts'
-import { ExportError, type ExportRule, type ExportSources } from '../export/sources.ts'
+import { ExportError, type ExportSources } from '../export/sources.ts'
 import { renderSquid } from '../export/squid.ts'
 import { createConfiguredPolicy } from '../gateway.ts'
 import { describeWriteFailure, replaceFile } from '../host/replace-file.ts'
 import { readTextFile } from '../host/text-file.ts'
 import { type TagFileReading, readTagFile } from '../tags/tag-file.ts'
 import { version } from '../version.ts'
-import { type Arguments, UsageError, parseArguments, suggestion } from './args.ts'
-import { type Command, type ExitCode, type Terminal, exitCode } from './command.ts'
-import {
-  configurationFlags, configurationFlagsHelp, printProblems, printWarnings, readLoadOptions,
-} from './configuration-flags.ts'
+import { type Arguments, UsageError, parseArguments, readAction } from './args.ts'
+import type { Command, Terminal } from './command.ts'
+import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import { type Help, listFlags } from './help.ts'
+import { listStorageAccounts, storageAccountsHelp } from './storage-accounts.ts'
+
+type FormatName = 'nftables' | 'squid' | 'azure-firewall' | 'nsg' | 'cilium'
 
 /** A firewall that the rules can be written for. */
 interface Format {
@@ -30,7 +33,7 @@ interface Format {
   readonly hasPrefixes?: boolean
 }
 
-const formats: Readonly<Record<string, Format>> = {
+const formats: Readonly<Record<FormatName, Format>> = {
   nftables: { render: renderNftables, by: 'addresses', hasPrefixes: true },
   squid: { render: renderSquid, by: 'names' },
   'azure-firewall': { render: renderAzureFirewall, by: 'names' },
@@ -38,91 +41,120 @@ const formats: Readonly<Record<string, Format>> = {
   cilium: { render: renderCilium, by: 'names' },
 }
 
-const help = `\
-Usage: acr-egress export FORMAT [--config FILE] [--registry LOGIN_SERVER]... [--region REGION]...
-                         [--listen ADDR:PORT] [--output FILE]
+const help = {
+  paragraphs: [
+    'Writes the rules of the gateway for another firewall, from the same configuration. What comes out is complete, says ' +
+      'how to load and check it and what the firewall cannot do. Loading it shuts nobody out, but for squid, whose whole ' +
+      'configuration it is.',
+  ],
+  actions: {
+    nftables: { summary: 'addresses: sets and chains for nft -f; needs addresses.serviceTagsFile, or privateEndpoints' },
+    squid: { summary: 'names: a whole squid.conf' },
+    'azure-firewall': { summary: 'names: an ARM template of application rules for a firewall policy' },
+    nsg: { summary: 'service tags: an ARM template of a network security group' },
+    cilium: { summary: 'names: a CiliumNetworkPolicy' },
+    'storage-accounts': storageAccountsHelp,
+  },
+  flags: {
+    ...configurationFlags,
+    output: {
+      type: 'string',
+      value: 'FILE',
+      takes: 'file',
+      description: 'write FILE, replaced whole, in place of standard output (-)',
+    },
+  },
+  exits: {
+    [exitCode.ok]: 'it is done, with or without warnings',
+    [exitCode.usage]: 'bad usage, a bad configuration, rules that the format cannot hold, a file that cannot be written, ' +
+      'or a gateway that does not answer',
+  },
+  examples: [
+    {
+      purpose: 'Load the rules into nftables',
+      line: 'acr-egress export nftables --output /etc/nftables.d/acr-egress.nft && nft -f /etc/nftables.d/acr-egress.nft',
+    },
+    {
+      purpose: 'Write a configuration for Squid, and have Squid check it',
+      line: 'acr-egress export squid --output squid.conf && squid -k parse -f squid.conf',
+    },
+    { purpose: 'Write application rules for Azure Firewall', line: 'acr-egress export azure-firewall --output rules.json' },
+    {
+      purpose: 'Deploy a network security group',
+      line: 'acr-egress export nsg --output nsg.json && az deployment group create -g GROUP -f nsg.json',
+    },
+    { purpose: 'Apply a policy to a namespace', line: 'acr-egress export cilium | kubectl apply --namespace builds -f -' },
+    { purpose: 'List the storage accounts to pin', line: 'acr-egress export storage-accounts' },
+  ],
+} satisfies Help
 
-Writes the rules of the gateway for another firewall, from the same configuration. What comes out is complete, says how
-to load and check it and what the firewall cannot do. Loading it shuts nobody out, but for squid, whose whole
-configuration it is.
-
-FORMAT is one of
-  nftables        addresses: sets and chains for nft -f; needs addresses.serviceTagsFile, or privateEndpoints
-  squid           names: a whole squid.conf
-  azure-firewall  names: an ARM template of application rules for a firewall policy
-  nsg             service tags: an ARM template of a network security group
-  cilium          names: a CiliumNetworkPolicy
-
-Flags:
-${configurationFlagsHelp}
-  --output FILE            write FILE, replaced whole, in place of standard output (-)
-
-Exit code: 0 when it is done, with or without warnings; 2 for bad usage, a bad configuration, rules that the format
-cannot hold, or a file that cannot be written; 4 when standard output cannot be written.
-
-Examples:
-  acr-egress export nftables --output /etc/nftables.d/acr-egress.nft && nft -f /etc/nftables.d/acr-egress.nft
-  acr-egress export squid --registry contoso.azurecr.io --region eastus > squid.conf && squid -k parse -f squid.conf
-  acr-egress export azure-firewall --output rules.json
-  acr-egress export nsg --output nsg.json && az deployment group create --resource-group GROUP --template-file nsg.json
-  acr-egress export cilium | kubectl apply --namespace builds -f -
-`
+/** Those of every export; the last one has a flag of its own. */
+type ExportFlags = typeof help.flags & Partial<typeof storageAccountsHelp.flags>
+type Given = Arguments<keyof ExportFlags>
 
 /** `acr-egress export`: the same rules for another firewall. */
 export const exportCommand: Command = {
   help,
 
-  async run (argv, terminal) {
-    const given = parseArguments(argv, { ...configurationFlags, output: { type: 'string' } })
-    const [name, format] = readFormat(given.words)
-    // What goes by names neither needs the file of service tags nor changes with it.
-    const result = await loadConfiguration({ ...readLoadOptions(given), skipTagFile: format.by === 'names' })
-    if (!result.ok) {
-      printProblems(terminal, result.problems)
-      return exitCode.usage
-    }
-    printWarnings(terminal, result.warnings)
-    const tags = format.by === 'addresses' ? await readTags(result.configuration) : undefined
-    if (tags?.ok === false) {
-      return fail(terminal, name, `${result.configuration.addresses.serviceTagsFile} ${tags.message}`)
-    }
-    const sources = createSources({ name, given, result, tags })
-    const text = renderOrProblem(format, sources)
-    if (typeof text !== 'string') return fail(terminal, name, text.message)
-    printGaps(terminal, name, format, sources)
-    const output = given.value('output')
-    if (output !== undefined && output !== '-') return await writeOutput(output, text, { name, terminal })
-    terminal.stdout.write(text)
-    return exitCode.ok
+  async run ([word, ...argv], terminal) {
+    // Also as a flag, for whoever looks for it among the flags.
+    const name = readAction('export', help, word === '--storage-accounts' ? 'storage-accounts' : word)
+    const given = parseArguments(argv, { flags: listFlags(help, name) })
+    const [extra] = given.words
+    if (extra !== undefined) throw new UsageError(`export takes one format; write --output ${extra} for a file`)
+    return name === 'storage-accounts'
+      ? await exportAccounts(given, terminal)
+      : await exportRules(name, given, terminal)
   },
 }
 
-function readFormat (words: readonly string[]): readonly [name: string, format: Format] {
-  const names = Object.keys(formats)
-  const [name, ...more] = words
-  if (name === undefined) throw new UsageError(`export: say for which firewall; write acr-egress export with one of ${names.join(', ')}`)
-  const format = Object.hasOwn(formats, name) ? formats[name] : undefined
-  if (format === undefined) {
-    const near = suggestion(name, names, '')
-    throw new UsageError(`export ${escapeControls(name)}: no such format${near === '' ? `; write one of ${names.join(', ')}` : near}`)
+async function exportAccounts (given: Given, terminal: Terminal): Promise<ExitCode> {
+  const text = await listStorageAccounts(given, terminal)
+  if (text === undefined) return exitCode.usage
+  return await writeText(text, given.value('output'), { name: 'storage-accounts', terminal })
+}
+
+async function exportRules (name: FormatName, given: Given, terminal: Terminal): Promise<ExitCode> {
+  const format = formats[name]
+  // What goes by names neither needs the file of service tags nor changes with it.
+  const result = await loadConfiguration({ ...readLoadOptions(given), skipTagFile: format.by === 'names' })
+  if (!result.ok) {
+    printProblems(terminal, result.problems)
+    return exitCode.usage
   }
-  if (more.length > 0) throw new UsageError(`export takes one FORMAT; write --output ${more[0]} for a file`)
-  return [name, format]
+  printWarnings(terminal, result.warnings)
+  const tags = format.by === 'addresses' ? await readTags(result.configuration) : undefined
+  if (tags?.ok === false) {
+    return fail(terminal, name, `${result.configuration.addresses.serviceTagsFile} ${tags.message}`)
+  }
+  const sources = createSources({ name, given, result, tags })
+  const text = renderOrProblem(format, sources)
+  if (typeof text !== 'string') return fail(terminal, name, text.message)
+  printGaps(terminal, name, format, sources)
+  return await writeText(text, given.value('output'), { name, terminal })
+}
+
+/** Writes to standard output, or to the file that was asked for. */
+async function writeText (text: string, output: string | undefined, place: Place): Promise<ExitCode> {
+  if (output !== undefined && output !== '-') return await writeOutput(output, text, place)
+  place.terminal.stdout.write(text)
+  return exitCode.ok
 }
 
 /**
  * The file of service tags. With `addresses.mode: off` the gateway does not look at it, but another firewall may have
  * nothing else to go by, so it is read here.
  */
-async function readTags ({ registries, addresses }: Configuration): Promise<TagFileReading | undefined> {
+async function readTags ({ registries, bundles, addresses }: Configuration): Promise<TagFileReading | undefined> {
   const { tagFile, serviceTagsFile, scope } = addresses
   if (tagFile !== undefined) return { ok: true, tagFile }
-  return serviceTagsFile === undefined ? undefined : await readTagFile(serviceTagsFile, listTagNeed(registries, scope))
+  if (serviceTagsFile === undefined) return undefined
+  return await readTagFile(serviceTagsFile, listTagNeed({ registries, bundles }, scope))
 }
 
 interface Origin {
   readonly name: string
-  readonly given: Arguments
+  readonly given: Given
   readonly result: Extract<LoadResult, { ok: true }>
   readonly tags: Extract<TagFileReading, { ok: true }> | undefined
 }
@@ -134,7 +166,7 @@ function createSources ({ name, given, result: { configuration, source }, tags }
     version,
     configuration: escapeControls(source),
     command: writeCommand(name, given),
-    rules: createConfiguredPolicy(configuration).rules.map((rule): ExportRule => ({ ...rule, port: 443 })),
+    rules: createConfiguredPolicy(configuration).rules,
     clients: clients.allow,
     listen,
     nameServers: dns.servers ?? [],
@@ -152,8 +184,9 @@ function createSources ({ name, given, result: { configuration, source }, tags }
 }
 
 /** The command line without the place that it writes to, so that the same rules are the same bytes everywhere. */
-function writeCommand (name: string, given: Arguments): string {
-  const flags = Object.keys(configurationFlags).flatMap((flag) => given.values(flag).flatMap((value) => {
+function writeCommand (name: string, given: Given): string {
+  const names = Object.keys(configurationFlags) as Array<keyof typeof configurationFlags>
+  const flags = names.flatMap((flag) => given.values(flag).flatMap((value) => {
     return [`--${flag}`, flag === 'config' ? resolve(value) : value]
   }))
   return escapeControls(['acr-egress', 'export', name, ...flags].map(quoteForShell).join(' '))
@@ -170,6 +203,12 @@ function renderOrProblem ({ render }: Format, sources: ExportSources): string | 
     if (error instanceof ExportError) return error
     throw error
   }
+}
+
+/** Which export it is, and whom it is told. */
+interface Place {
+  readonly name: string
+  readonly terminal: Terminal
 }
 
 /** What stands in the export too, but would be read too late there. */
@@ -190,9 +229,7 @@ function printGaps ({ stderr }: Terminal, name: string, { by, hasPrefixes }: For
   }
 }
 
-async function writeOutput (
-  file: string, text: string, { name, terminal }: { readonly name: string, readonly terminal: Terminal },
-): Promise<ExitCode> {
+async function writeOutput (file: string, text: string, { name, terminal }: Place): Promise<ExitCode> {
   const existing = await readTextFile(file, Math.max(Buffer.byteLength(text), 1), { takesPipe: false })
   if (existing.ok && existing.text === text) {
     terminal.stdout.write(`${escapeControls(file)} is as it should be already; nothing was written.\n`)

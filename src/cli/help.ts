@@ -103,9 +103,12 @@ export function listUsage (command: string, help: Help, action?: string): readon
   const { words, actions = {} } = help
   const own = Object.keys(actions).filter((name) => action === undefined || name === action)
   if (own.length === 0) return [formUsage(command, words, help.flags)]
-  const isAlike = own.every((name) => actions[name]?.flags === undefined && actions[name]?.words === undefined)
-  if (isAlike) return [formUsage(`${command} ${own.join('|')}`, undefined, help.flags)]
-  return own.map((name) => formUsage(`${command} ${name}`, actions[name]?.words, listFlags(help, name)))
+  const alike = own.filter((name) => actions[name]?.flags === undefined && actions[name]?.words === undefined)
+  const others = own.filter((name) => !alike.includes(name))
+  return [
+    ...alike.length === 0 ? [] : [formUsage(`${command} ${alike.join('|')}`, undefined, help.flags)],
+    ...others.map((name) => formUsage(`${command} ${name}`, actions[name]?.words, listFlags(help, name))),
+  ]
 }
 
 function formUsage (command: string, words: Words | undefined, flags: Flags): UsageForm {

@@ -6,41 +6,50 @@ import { quoteWord } from '../policy/advice.ts'
 import { readState } from '../sightings/state-keeper.ts'
 import { type AccountSighting, type SightingsState, parseState } from '../sightings/state.ts'
 import { findAdminAddress } from './admin-address.ts'
-import type { Arguments, Flag } from './args.ts'
-import { type ExitCode, type Terminal, exitCode } from './command.ts'
-import { configurationFlags, printProblems, readLoadOptions } from './configuration-flags.ts'
+import type { Arguments } from './args.ts'
+import type { Terminal } from './command.ts'
+import { type configurationFlags, printProblems, readLoadOptions } from './configuration-flags.ts'
 import { askDaemon } from './daemon-request.ts'
+import type { ActionHelp } from './help.ts'
 import { formatMinute, formatTimes, joinLines } from './plain-text.ts'
 import { formatBytes } from './progress.ts'
 
-/** The flags of `acr-egress export storage-accounts`. */
-export const storageAccountFlags = {
-  ...configurationFlags,
-  state: { type: 'string' },
-} as const satisfies Record<string, Flag>
+/** `acr-egress export storage-accounts`, as help tells of it. */
+export const storageAccountsHelp = {
+  summary: 'the storage accounts that clients were seen to use, to be pinned; also as --storage-accounts',
+  paragraphs: [
+    'storage-accounts asks the gateway that runs, by its admin listener, or reads what it has written.',
+  ],
+  flags: {
+    state: {
+      type: 'string',
+      value: 'FILE',
+      takes: 'file',
+      description: 'read what a gateway has written (state.file), and ask none',
+    },
+  },
+} as const satisfies ActionHelp
 
-/** Their lines in a command's help, beside those of the configuration. */
-export const storageAccountFlagsHelp =
-  '  --state FILE             storage-accounts: read what a gateway has written (state.file), and ask none'
+type Given = Arguments<keyof typeof configurationFlags | keyof typeof storageAccountsHelp.flags>
 
 /**
- * Writes the storage accounts that clients were seen to use, as `storage:` of each registry, for a configuration. Asks
- * the running gateway, or reads `--state FILE`. Exit code 0, or 2 when neither has an answer.
+ * The storage accounts that clients were seen to use, as `storage:` of each registry, for a configuration. Asks the
+ * running gateway, or reads `--state FILE`. `undefined` when neither has an answer, which has been said then.
  */
-export async function exportStorageAccounts (given: Arguments, terminal: Terminal): Promise<ExitCode> {
+export async function listStorageAccounts (given: Given, terminal: Terminal): Promise<string | undefined> {
   const loaded = await loadConfiguration({ ...readLoadOptions(given), skipTagFile: true })
   if (!loaded.ok) {
     printProblems(terminal, loaded.problems)
-    return exitCode.usage
+    return undefined
   }
   const found = await findState(given, terminal)
-  if (found === undefined) return exitCode.usage
-  terminal.stdout.write(renderStorageAccounts(loaded.configuration.registries, found.state, found.from))
-  return exitCode.ok
+  return found === undefined
+    ? undefined
+    : renderStorageAccounts(loaded.configuration.registries, found.state, found.from)
 }
 
 async function findState (
-  given: Arguments, terminal: Terminal,
+  given: Given, terminal: Terminal,
 ): Promise<{ readonly state: SightingsState, readonly from: string } | undefined> {
   const named = given.value('state')
   if (named !== undefined) {

@@ -2,8 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse, stringify } from 'yaml'
-import { exportStorageAccounts, storageAccountFlags } from '../../src/cli/storage-accounts.ts'
-import { parseArguments } from '../../src/cli/args.ts'
+import { exportCommand } from '../../src/cli/export.ts'
 import { type Lab, labNames, startLab } from '../../src/lab/lab.ts'
 import { pullImage } from '../../src/lab/pull.ts'
 import { type LabRegistry, startLabRegistry } from '../../src/lab/registry.ts'
@@ -134,10 +133,7 @@ t.test('a new account beside listed ones is refused and named, and can be pasted
 })
 
 async function exportAccounts (argv: readonly string[]): ReturnType<typeof runHere> {
-  const run = async (words: readonly string[], terminal: Parameters<typeof exportStorageAccounts>[1]) => {
-    return await exportStorageAccounts(parseArguments(words, storageAccountFlags), terminal)
-  }
-  return await runHere({ help: '', run }, argv)
+  return await runHere(exportCommand, ['storage-accounts', ...argv])
 }
 
 t.test('the data endpoints are tried, and each is told with what is wrong and what to do', async (t) => {

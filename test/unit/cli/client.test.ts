@@ -86,9 +86,9 @@ t.test('wrong words are answered with the right ones', async (t) => {
   for (const name of ['empty', 'lines', 'bad', 'word']) chmodSync(join(folder, name), 0o600)
   const file = (name: string): string => join(folder, name)
   const table: ReadonlyArray<readonly [argv: readonly string[], message: RegExp]> = [
-    [[], /say which kind of client; write acr-egress client KIND, one of docker, containerd, podman, iotedge, env/],
-    [['dokcer', ...proxy], /"dokcer": no such kind; did you mean docker\?/],
-    [['windows', ...proxy], /"windows": no such kind; there are docker, /],
+    [[], /client: say what to do; write acr-egress client docker, containerd, podman, iotedge or env/],
+    [['dokcer', ...proxy], /client dokcer: no such action; did you mean docker\?/],
+    [['windows', ...proxy], /client windows: no such action; write acr-egress client docker, /],
     [['docker', 'podman', ...proxy], /takes one kind; run it for docker and podman by themselves/],
     [['docker', ...proxy, '--dir', 'x'], /--dir: no such flag/],
     [['docker', ...proxy, '--force'], /--force: .*write --directory ROOT/],
