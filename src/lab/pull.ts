@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { ProxyAddress } from './tunnel-client.ts'
-import { readBody, requestThroughTunnel } from './tunnelled-request.ts'
+import { readBody } from '../outbound/get-request.ts'
+import type { ProxyAddress } from '../outbound/tunnel-client.ts'
+import { requestThroughTunnel } from './tunnelled-request.ts'
 
 const defaultConcurrency = 3
 /** The OCI distribution specification asks registries to take manifests of up to 4 MiB. */

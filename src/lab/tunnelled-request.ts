@@ -1,8 +1,7 @@
-import { request as startRequest, type IncomingMessage } from 'node:http'
-import { Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { connect as connectTls } from 'node:tls'
-import { openTunnel, type ProxyAddress } from './tunnel-client.ts'
+import type { IncomingMessage } from 'node:http'
+import { sendGet } from '../outbound/get-request.ts'
+import { openSecureSocket } from '../outbound/secure-socket.ts'
+import { type ProxyAddress, openTunnel } from '../outbound/tunnel-client.ts'
 
 /** Without a byte for this long a request is given up. */
 const idleTimeoutMs = 30_000
@@ -26,44 +25,7 @@ export async function requestThroughTunnel (options: TunnelledRequestOptions): P
   const { proxy, url, ca, headers, signal } = options
   const target = `${url.hostname}:${url.port === '' ? '443' : url.port}`
   const tunnel = await openTunnel({ proxy, target, signal })
-  const socket = connectTls({ socket: tunnel, servername: url.hostname, ca, ALPNProtocols: ['http/1.1'] })
-  tunnel.on('error', (error) => socket.destroy(error))
-  socket.once('close', () => tunnel.destroy())
-  socket.setTimeout(idleTimeoutMs, () => {
-    const error = new Error(`nothing came from ${target} for ${idleTimeoutMs} ms; try again, or look at what lies between`)
-    socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
-  })
-  return await new Promise((resolve, reject) => {
-    const request = startRequest({
-      createConnection: () => socket,
-      path: url.pathname + url.search,
-      headers: { ...headers, host: url.host },
-      ...(signal === undefined ? {} : { signal }),
-    })
-    request.once('error', reject)
-    request.once('response', (response) => {
-      // Node tells the response only that it was cut; why is told to the request.
-      request.on('error', (error) => response.destroy(error))
-      resolve(response)
-    })
-    request.end()
-  })
-}
-
-/**
- * Reads a body to its end. What `onChunk` throws ends the response and is what this rejects with; so is a body that
- * is cut short.
- */
-export async function readBody (response: IncomingMessage, onChunk: (chunk: Buffer) => void): Promise<void> {
-  const sink = new Writable({
-    write (chunk: Buffer, _encoding, done) {
-      try {
-        onChunk(chunk)
-        done()
-      } catch (error) {
-        done(error as Error)
-      }
-    },
-  })
-  await pipeline(response, sink)
+  const trust = { ca }
+  const socket = await openSecureSocket({ socket: tunnel, servername: url.hostname, trust, idleTimeoutMs, signal })
+  return await sendGet({ socket, url, signal, ...headers === undefined ? {} : { headers } })
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { labNames, startLab } from '../../src/lab/lab.ts'
 import { pullImage } from '../../src/lab/pull.ts'
-import { openTunnel } from '../../src/lab/tunnel-client.ts'
+import { openTunnel } from '../../src/outbound/tunnel-client.ts'
 import { startDaemon } from '../support/daemon.ts'
 import { labConfiguration } from '../support/lab-configuration.ts'
 import { waitUntil } from '../support/wait-until.ts'

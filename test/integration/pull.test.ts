@@ -1,7 +1,7 @@
 import t from 'tap'
 import { labNames, startLab } from '../../src/lab/lab.ts'
 import { type PullResult, pullImage } from '../../src/lab/pull.ts'
-import { ProxyRefusedError, type ProxyAddress } from '../../src/lab/tunnel-client.ts'
+import { ProxyRefusedError, type ProxyAddress } from '../../src/outbound/tunnel-client.ts'
 import { startGateway } from '../support/gateway.ts'
 import { labConfiguration } from '../support/lab-configuration.ts'
 import { issueProxyCertificate, tlsKeys } from '../support/proxy-certificate.ts'

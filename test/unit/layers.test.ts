@@ -48,14 +48,15 @@ const rules: Readonly<Record<string, Rule>> = {
   admin: { rooms: ['telemetry', 'refusal'], packages: ['fastify', 'pino'] },
   config: { rooms: ['net', 'acr', 'host', 'tags'], packages: ['yaml', 'zod'] },
   'client-files': { rooms: ['net', 'acr'], node: 'none' },
-  lab: { rooms: ['net', 'tls'] },
+  outbound: { rooms: ['net'], node: 'no files' },
+  lab: { rooms: ['net', 'tls', 'outbound'] },
   gateway: { rooms: belowGateway, packages: ['pino'] },
   export: { rooms: ['net', 'acr', 'policy'], node: 'none' },
   cli: { rooms: belowCommands },
   'cli/daemon-answers.ts': { rooms: belowCommands, packages: ['zod'] },
   'cli/serve.ts': { rooms: [...belowCommands, 'telemetry/logger.ts'] },
   'cli/export.ts': { rooms: [...belowCommands, 'export'] },
-  'cli/demo.ts': { rooms: [...belowCommands, 'telemetry/logger.ts', 'lab'], packages: ['yaml'] },
+  'cli/demo.ts': { rooms: [...belowCommands, 'telemetry/logger.ts', 'lab', 'outbound'], packages: ['yaml'] },
   'main.ts': { rooms: ['cli', 'host', 'version.ts'] },
 }
 

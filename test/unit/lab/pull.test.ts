@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import t, { type Test } from 'tap'
 import { labNames, startLab } from '../../../src/lab/lab.ts'
 import { PullError, pullImage, type PullOptions } from '../../../src/lab/pull.ts'
-import { openTunnel, ProxyRefusedError } from '../../../src/lab/tunnel-client.ts'
+import { openTunnel, ProxyRefusedError } from '../../../src/outbound/tunnel-client.ts'
 import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
 import { startPlainConnectProxy, type ConnectAnswer, type PlainConnectProxy } from '../../support/plain-connect-proxy.ts'
 
