@@ -18,6 +18,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./explain.ts')).explainCommand,
   },
   {
+    name: 'doctor',
+    summary: 'walk the path of a pull step by step, and say what is wrong',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
     name: 'import',
     summary: 'turn the output of az acr show-endpoints into a configuration',
     load: async () => (await import('./import.ts')).importCommand,

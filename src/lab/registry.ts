@@ -25,6 +25,10 @@ export interface LabRegistryOptions {
   readonly dataLocation?: { readonly port?: number }
   /** Milliseconds since the epoch; the system's clock when absent. */
   readonly now?: () => number
+  /** When the certificates were issued, for 30 days; now when absent. */
+  readonly issuedAt?: Date
+  /** Spoils answers, for tests; none when absent. */
+  readonly fault?: Fault
 }
 
 /** How often each kind of request was answered. */
@@ -59,11 +63,14 @@ export interface Listener {
 
 type Kind = keyof RegistryRequests
 
-/** An answer, and what it counts as. Faults for tests belong between choosing this and `sendReply`. */
-interface Answer {
+/** An answer, and what it counts as. */
+export interface Answer {
   readonly kind: Kind
   readonly reply: Reply
 }
+
+/** What is sent in place of a good answer; `undefined`: nothing at all, ever. */
+export type Fault = (answer: Answer, request: IncomingMessage) => Answer | undefined
 
 /**
  * Starts a look-alike of an Azure container registry with one public image: a login server that asks for an anonymous
@@ -74,14 +81,14 @@ export async function startLabRegistry (options: LabRegistryOptions): Promise<La
   const links = createBlobLinks({ now: options.now ?? Date.now })
 
   async function createHttpsServer (name: string, answer: (request: IncomingMessage) => Answer): Promise<Server> {
-    const { authority } = options
-    const now = new Date()
+    const { authority, issuedAt: now = new Date(), fault = (good) => good } = options
     const issued = await issueServerCertificate({ authority, hosts: [name], validDays: certificateDays, now })
     return createServer({ cert: issued.chainPem, key: issued.keyPem, noDelay: true }, (request, response) => {
       const { kind, reply } = answer(request)
       requests[kind]++
       request.resume()
-      sendReply(response, reply)
+      const sent = fault({ kind, reply }, request)
+      if (sent !== undefined) sendReply(response, sent.reply)
     })
   }
 

@@ -2,13 +2,15 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { type SecureContext, type TLSSocket, connect } from 'node:tls'
 
+/** Whom to trust: PEM, or a context made of it once for many connections. */
+export type Trust = { readonly ca: string } | { readonly secureContext: SecureContext }
+
 export interface SecureSocketOptions {
   /** A connection or tunnel to whoever is to speak TLS. It is the secure socket's from here on, and ends with it. */
   readonly socket: Socket
   /** The name that is sent and verified. */
   readonly servername: string
-  /** Whom to trust: PEM, or a context made of it once for many connections. */
-  readonly trust: { readonly ca: string } | { readonly secureContext: SecureContext }
+  readonly trust: Trust
   /** Whether a server that is not trusted is an answer too: `authorizationError` says then what is wrong with it. */
   readonly takesUntrusted?: boolean
   /** So long without a byte, also in the handshake, ends the socket with code `ETIMEDOUT`; never when absent. */

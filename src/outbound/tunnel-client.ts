@@ -2,6 +2,7 @@ import { request as requestPlain, type ClientRequest, type IncomingHttpHeaders, 
 import { request as requestTls } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Trust } from './secure-socket.ts'
 
 const defaultTimeoutMs = 30_000
 /** A refusal explains itself in a few hundred bytes; more than this is not read. */
@@ -12,7 +13,7 @@ export interface ProxyAddress {
   readonly host: string
   readonly port: number
   /** Present when the proxy is spoken to over TLS: whom to trust, and the name to expect instead of `host`. */
-  readonly tls?: { readonly ca: string, readonly servername?: string }
+  readonly tls?: Trust & { readonly servername?: string }
   /** Sent with each CONNECT, such as `Proxy-Authorization`. */
   readonly headers?: Readonly<Record<string, string>>
 }

@@ -45,6 +45,8 @@ export interface CertificateHost {
 export interface AuthorityOptions {
   /** At most 64 characters. */
   readonly commonName: string
+  /** Whose authority it says it is; nobody's when absent. */
+  readonly organization?: string
   readonly validDays: number
   readonly now: Date
 }
@@ -63,14 +65,15 @@ export interface ServerCertificateOptions {
  * @throws RangeError for a common name or a lifetime that no certificate can have.
  */
 export async function issueAuthority (options: AuthorityOptions): Promise<Authority> {
-  const { commonName, validDays, now } = options
+  const { commonName, organization, validDays, now } = options
   if (commonName === '' || commonName.length > maxCommonNameLength) {
     throw new RangeError(`a common name has 1 to ${maxCommonNameLength} characters, not ${commonName.length}; write another`)
   }
   const keys = await generateRsaKeys()
   const certificate = beginCertificate(keys.publicKeyPem, now, endOfValidity(now, validDays))
-  certificate.setSubject(toDistinguishedName(commonName))
-  certificate.setIssuer(toDistinguishedName(commonName))
+  const name = toDistinguishedName(commonName, organization)
+  certificate.setSubject(name)
+  certificate.setIssuer(name)
   certificate.setExtensions([
     { name: 'basicConstraints', critical: true, cA: true, pathLenConstraint: 0 },
     { name: 'keyUsage', critical: true, keyCertSign: true, cRLSign: true },
@@ -169,9 +172,12 @@ async function generateRsaKeys (): Promise<{ publicKeyPem: string, privateKeyPem
 }
 
 /** UTF-8, because the default of forge (PrintableString) has no `*`. Its type for the tag is a mistake of @types. */
-function toDistinguishedName (commonName: string): forge.pki.CertificateField[] {
+function toDistinguishedName (commonName: string, organization?: string): forge.pki.CertificateField[] {
   const valueTagClass = forge.asn1.Type.UTF8 as number as forge.asn1.Class
-  return [{ name: 'commonName', value: commonName, valueTagClass }]
+  return [
+    ...organization === undefined ? [] : [{ name: 'organizationName', value: organization, valueTagClass }],
+    { name: 'commonName', value: commonName, valueTagClass },
+  ]
 }
 
 /** forge encodes UTF-8 when it writes a name, but leaves it encoded when it reads one. */

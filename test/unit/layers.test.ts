@@ -20,7 +20,7 @@ const belowGateway = [
 // What a command does not need of these it has through the gateway.
 const belowCommands = [
   'gateway', 'config', 'host', 'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'sightings', 'outlook',
-  'client-files',
+  'client-files', 'outbound', 'doctor',
 ]
 
 /**
@@ -49,6 +49,7 @@ const rules: Readonly<Record<string, Rule>> = {
   config: { rooms: ['net', 'acr', 'host', 'tags'], packages: ['yaml', 'zod'] },
   'client-files': { rooms: ['net', 'acr'], node: 'none' },
   outbound: { rooms: ['net'], node: 'no files' },
+  doctor: { rooms: ['net', 'acr', 'policy', 'dns', 'refusal', 'outbound'], node: 'no files' },
   lab: { rooms: ['net', 'tls', 'outbound'] },
   gateway: { rooms: belowGateway, packages: ['pino'] },
   export: { rooms: ['net', 'acr', 'policy'], node: 'none' },
@@ -56,13 +57,13 @@ const rules: Readonly<Record<string, Rule>> = {
   'cli/daemon-answers.ts': { rooms: belowCommands, packages: ['zod'] },
   'cli/serve.ts': { rooms: [...belowCommands, 'telemetry/logger.ts'] },
   'cli/export.ts': { rooms: [...belowCommands, 'export'] },
-  'cli/demo.ts': { rooms: [...belowCommands, 'telemetry/logger.ts', 'lab', 'outbound'], packages: ['yaml'] },
+  'cli/demo.ts': { rooms: [...belowCommands, 'telemetry/logger.ts', 'lab'], packages: ['yaml'] },
   'main.ts': { rooms: ['cli', 'host', 'version.ts'] },
 }
 
 /** Words that only some files may have. */
 const keptWords = [
-  { word: /process\.env\b/, files: ['config/load.ts', 'cli/serve.ts'] },
+  { word: /process\.env\b/, files: ['config/load.ts', 'cli/serve.ts', 'cli/doctor.ts'] },
   { word: /process\.exit\b/, files: ['main.ts'] },
 ]
 
