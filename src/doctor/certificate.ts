@@ -121,7 +121,9 @@ function describeUntrusted (
   }
 }
 
-function describeReplaced ({ host }: PresentedCertificate, { trustSource }: CertificateGrounds, issuer: string): Advice {
+function describeReplaced (
+  { host }: PresentedCertificate, { trustSource }: CertificateGrounds, issuer: string,
+): Advice {
   return {
     found: `TLS is replaced on the way: the certificate is from ${issuer}, neither Microsoft nor DigiCert, and trusted by ${trustSource}`,
     toDo: `Have ${host} exempted from TLS inspection; or see that every client trusts that authority too ` +

@@ -16,6 +16,7 @@ export type ParsedImageReference =
 const repositoryForm = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 const tagForm = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
 const digestForm = /^sha256:[0-9a-f]{64}$/
+const registryForm = /^[a-z0-9][a-z0-9.-]*(?::[0-9]+)?$/i
 const maxLength = 512
 
 /** Reads `[LOGIN_SERVER/]REPO[:TAG|@DIGEST]` as docker does; without a tag or digest it is `latest`. */
@@ -23,7 +24,7 @@ export function parseImageReference (text: string): ParsedImageReference {
   if (text.length > maxLength) return { ok: false, problem: 'is too long to be an image; write REPO:TAG' }
   const [, first = '', behind = ''] = /^([^/]*)\/(.*)$/s.exec(text) ?? []
   // As for docker: a first part with a dot or a colon is a registry.
-  const hasRegistry = /[.:]/.test(first)
+  const hasRegistry = /[.:]/.test(first) && registryForm.test(first)
   const rest = hasRegistry ? behind : text
   const [, name = '', , digest] = /^([^@]*?)(:[^:/@]*)?(?:@(.*))?$/s.exec(rest) ?? []
   const tag = /^[^@]*:([^:/@]*)(?:@.*)?$/s.exec(rest)?.[1] ?? 'latest'

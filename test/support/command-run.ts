@@ -78,13 +78,26 @@ async function untilText (stream: Readable, text: string): Promise<string> {
   })
 }
 
-/** Runs a command in this process, one that has nothing to put away when it is stopped. */
-export async function runHere (command: Command, argv: readonly string[]): Promise<Result & { readonly code: number }> {
+export interface HereOptions {
+  /** Stops the command; absent: it has nothing to put away when it is stopped, and must not ask. */
+  readonly stop?: AbortSignal
+  /** Whether it writes to a terminal, and how wide that is. */
+  readonly columns?: number
+}
+
+/** Runs a command in this process. */
+export async function runHere (
+  command: Command, argv: readonly string[], { stop, columns }: HereOptions = {},
+): Promise<Result & { readonly code: number }> {
   const written = { stdout: '', stderr: '' }
+  const kind = { isTTY: columns !== undefined, columns }
   const code = await command.run(argv, {
-    stdout: { write: (text) => { written.stdout += text } },
-    stderr: { write: (text) => { written.stderr += text } },
-    takeStop () { throw new Error('it has nothing to put away') },
+    stdout: { ...kind, write: (text) => { written.stdout += text } },
+    stderr: { ...kind, write: (text) => { written.stderr += text } },
+    takeStop () {
+      if (stop === undefined) throw new Error('it has nothing to put away')
+      return stop
+    },
   })
   return { code, ...written }
 }

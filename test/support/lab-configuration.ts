@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import { type Lab, labNames } from '../../src/lab/lab.ts'
 
 /** A configuration file's text for a gateway in front of the lab, on free ports of loopback. */
-export function labConfiguration ({ hosts, nameServer }: Lab, more: object = {}): string {
+export function labConfiguration ({ hosts, nameServer }: Pick<Lab, 'hosts' | 'nameServer'>, more: object = {}): string {
   return stringify({
     registries: [{
       loginServer: labNames.loginServer,
