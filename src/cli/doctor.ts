@@ -6,60 +6,85 @@ import { lookupOrRefuse } from '../gateway-views.ts'
 import { createConfiguredNames, createConfiguredPolicy } from '../gateway.ts'
 import { readCertificateFile, readTrustStore } from '../host/trust-store.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'
-import { type Command, type Terminal, exitCode } from './command.ts'
-import { configurationFlags, configurationFlagsHelp, printProblems, printWarnings } from './configuration-flags.ts'
+import type { Command, Terminal } from './command.ts'
+import { configurationFlags, printProblems, printWarnings } from './configuration-flags.ts'
 import { loadNarrowed } from './doctor-configuration.ts'
 import { createReport, printConfigurationProblems } from './doctor-report.ts'
 import { chooseRegistries, readRequest } from './doctor-request.ts'
+import { exitCode } from './exit-code.ts'
+import type { Help } from './help.ts'
 
-const help = `\
-Usage: acr-egress doctor [--image REPO[:TAG|@DIGEST]] [--proxy URL] [--ca FILE]
-                         [--user NAME --password-file FILE|-] [--json] [FLAGS]
-
-Walks the path of a pull, step by step, and says in one line what is wrong and what to do. For each registry of the
-configuration: its name, its addresses by the rules of the gateway, TCP, TLS with its certificate, and what the registry
-answers. With --image also a token, the manifest, the link to a layer, and the layer's first bytes from where that leads.
-
-Goes directly, as the gateway does, whatever HTTPS_PROXY says; with --proxy as a client of the gateway does, which needs
-no configuration: --registry is enough.
-
-  --image REPO[:TAG|@DIGEST]  what to pull; of the registry given by --registry, or written LOGIN_SERVER/REPO
-  --proxy URL                 http(s)://[USER:PASSWORD@]HOST:PORT, user and password percent-encoded
-  --ca FILE                   certificates (PEM) to trust besides the system's, of registry and proxy
-  --user NAME                 who pulls: a service principal, token or admin user; anonymous when absent
-  --password-file FILE        a file with the password and nothing else; - is standard input
-  --json                      one JSON document: ok, interrupted, warnings, steps
-
-${configurationFlagsHelp}
-
-A --registry that the file has is walked to with what the file says of it. The certificates that are trusted are those of
-SSL_CERT_FILE, or else of the system, as for docker. A step has 10 seconds, that of the proxy 20. Nothing secret is shown.
-
-Exit code: 0 all steps passed, or warned; 1 one failed, or it was interrupted; 2 bad usage or configuration; 4 standard
-output could not be written.
-
-Examples:
-  acr-egress doctor
-  acr-egress doctor --registry contoso.azurecr.io --image samples/app:1.0
-  acr-egress doctor --proxy http://gw.corp.example:443 --registry contoso.azurecr.io --image samples/app:1.0
-  acr-egress doctor --image samples/app --user puller --password-file - < secret.txt
-`
-
-const ownFlags = {
-  image: { type: 'string' },
-  proxy: { type: 'string' },
-  ca: { type: 'string' },
-  user: { type: 'string' },
-  'password-file': { type: 'string' },
-  json: { type: 'boolean' },
-} as const
+const help = {
+  paragraphs: [
+    'Walks the path of a pull, step by step, and says in one line what is wrong and what to do. For each registry of the ' +
+      'configuration: its name, its addresses by the rules of the gateway, TCP, TLS with its certificate, and what the ' +
+      'registry answers. With --image also a token, the manifest, the link to a layer, and the layer\'s first bytes from ' +
+      'where that leads.',
+    'Goes directly, as the gateway does, whatever HTTPS_PROXY says; with --proxy as a client of the gateway does, which ' +
+      'needs no configuration: --registry is enough. A --registry that the file has is walked to with what the file says ' +
+      'of it.',
+    'The certificates that are trusted are those of SSL_CERT_FILE, or else of the system, as for docker. A step has 10 ' +
+      'seconds, that of the proxy 20. Nothing secret is shown.',
+  ],
+  flags: {
+    image: {
+      type: 'string',
+      value: 'IMAGE',
+      description: 'what to pull, REPO[:TAG|@DIGEST]; of the registry given by --registry, or written LOGIN_SERVER/REPO',
+    },
+    proxy: {
+      type: 'string',
+      value: 'URL',
+      description: 'http(s)://[USER:PASSWORD@]HOST:PORT, user and password percent-encoded',
+    },
+    ca: {
+      type: 'string',
+      value: 'FILE',
+      takes: 'file',
+      description: 'certificates (PEM) to trust besides the system\'s, of registry and proxy',
+    },
+    user: {
+      type: 'string',
+      value: 'NAME',
+      description: 'who pulls: a service principal, token or admin user; anonymous when absent',
+    },
+    'password-file': {
+      type: 'string',
+      value: 'FILE',
+      takes: 'file',
+      description: 'a file with the password and nothing else; - is standard input',
+    },
+    json: { type: 'boolean', description: 'print one JSON document: ok, interrupted, warnings, steps' },
+    ...configurationFlags,
+  },
+  exits: {
+    [exitCode.ok]: 'all steps passed, or warned',
+    [exitCode.denied]: 'one failed, or it was interrupted',
+    [exitCode.usage]: 'bad usage or configuration',
+  },
+  examples: [
+    { purpose: 'Try the registries of this machine\'s configuration', line: 'acr-egress doctor' },
+    {
+      purpose: 'Try a whole pull',
+      line: 'acr-egress doctor --registry contoso.azurecr.io --image samples/app:1.0',
+    },
+    {
+      purpose: 'Try it from a device, through the gateway',
+      line: 'acr-egress doctor --proxy http://gw.corp.example:443 --registry contoso.azurecr.io --image samples/app:1.0',
+    },
+    {
+      purpose: 'Try it as a user with a password',
+      line: 'acr-egress doctor --image samples/app --user puller --password-file - < secret.txt',
+    },
+  ],
+} satisfies Help
 
 /** `acr-egress doctor`: the path of a pull, walked step by step. */
 export const doctorCommand: Command = {
   help,
 
   async run (argv, terminal) {
-    const given = parseArguments(argv, { ...configurationFlags, ...ownFlags })
+    const given = parseArguments(argv, help)
     const [word] = given.words
     if (word !== undefined) throw new UsageError(`${word}: doctor takes flags only; write --image ${word} for an image`)
     const request = await readRequest(given)

@@ -198,10 +198,7 @@ t.test('a bad configuration is code 2, with its problems, also as a document', a
   t.match(JSON.parse(json.stdout), { ok: false, problems: [{ key: 'registries[0].loginServer' }], steps: [{ step: 'configuration', status: 'failed' }] })
 })
 
-t.test('the help shows each flag, and the page has a section for each step', async (t) => {
-  for (const flag of ['image', 'proxy', 'ca', 'user', 'password-file', 'json', 'config', 'registry']) {
-    t.match(doctorCommand.help, new RegExp(`^ {2}--${flag} `, 'm'))
-  }
+t.test('the page has a section for each step', async (t) => {
   const page = await readFile(new URL('../../../docs/doctor.md', import.meta.url), 'utf8')
   const headings = [...page.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)
   t.same(headings.filter((heading) => stepNames.some((name) => name === heading)), stepNames)
