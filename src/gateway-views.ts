@@ -2,19 +2,16 @@ import type {
   AdminSources, GatewayState, ListenerView, Readiness, ReadinessCheck, StatusView, TunnelView,
 } from './admin/views.ts'
 import type { Configuration } from './config/configuration.ts'
-import { type Destination, LookupError, type Names } from './dns/names.ts'
+import { LookupError, type Names } from './dns/names.ts'
 import type { Outlook } from './gateway-outlook.ts'
+import { lookupForExplanation } from './gateway-parts.ts'
 import type { GatewaySightings } from './gateway-sightings.ts'
 import type { GatewayTags } from './gateway-tags.ts'
-import type { Address } from './net/address.ts'
-import type { CutSignal } from './net/cut-signal.ts'
-import type { HostName } from './net/host-name.ts'
 import { explainTarget } from './policy/explain.ts'
 import type { Policy } from './policy/policy.ts'
 import { refuseLookup } from './proxy/failure.ts'
 import type { TunnelPlace, TunnelTable } from './proxy/tunnel-table.ts'
 import type { SightingsSource } from './outlook/migration.ts'
-import type { Refusal } from './refusal/reasons.ts'
 import type { Relays } from './relay/relay.ts'
 import { describeState } from './sightings/state.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -113,26 +110,6 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       if (next === 'serving') void checkReadiness()
     },
   }
-}
-
-/** Where a name leads, or what a tunnel would be told when it leads nowhere within the time. */
-export async function lookupOrRefuse (
-  names: Names, host: HostName, signal: CutSignal,
-): Promise<readonly Destination[] | Refusal> {
-  try {
-    return await names.lookup(host, signal)
-  } catch (error) {
-    if (error instanceof LookupError) return refuseLookup(error)
-    throw error
-  }
-}
-
-/** The same, of the addresses alone: in the form that `explainTarget` asks for. */
-export async function lookupForExplanation (
-  names: Names, host: HostName, timeoutMs: number,
-): Promise<readonly Address[] | Refusal> {
-  const found = await lookupOrRefuse(names, host, AbortSignal.timeout(timeoutMs))
-  return 'reason' in found ? found : found.map(({ address }) => address)
 }
 
 function checkListening (state: GatewayState): ReadinessCheck {

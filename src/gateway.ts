@@ -2,14 +2,12 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { createAdminServer } from './admin/server.ts'
 import type { Configuration } from './config/configuration.ts'
-import { type Names, type NamesOptions, createNames } from './dns/names.ts'
-import { createResolver } from './dns/resolver.ts'
 import { createOutlook } from './gateway-outlook.ts'
+import { createConfiguredNames, createConfiguredPolicy } from './gateway-parts.ts'
 import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
 import { formatSocketAddress } from './net/address.ts'
-import { type Policy, createPolicy } from './policy/policy.ts'
 import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
 import { createSlowTargets } from './proxy/slow-targets.ts'
@@ -210,47 +208,6 @@ function relayEvents (logger: Logger): Pick<RelaysOptions, 'onFallback' | 'onThr
   return {
     onFallback: (problem) => logger.warn({ engine: 'stream', problem }, 'splice_unavailable'),
     onThreadDeath: (cause, isReplaced) => logger.error({ err: cause, isReplaced }, 'relay_thread_died'),
-  }
-}
-
-/** The policy that a configuration asks for, with the service tags of its file or newer ones. */
-export function createConfiguredPolicy (
-  { registries, bundles, extraHosts, clients, addresses, policy }: Configuration,
-  serviceTags = addresses.tagFile?.serviceTags,
-): Policy {
-  return createPolicy({
-    registries,
-    bundles,
-    extraHosts,
-    hostMode: policy.mode,
-    clients: clients.allow,
-    tagMode: addresses.mode,
-    tagScope: addresses.scope,
-    ...serviceTags === undefined ? {} : { serviceTags },
-  })
-}
-
-/** The name cache over the name servers that a configuration asks for. */
-export function createConfiguredNames (
-  { dns }: Configuration, watchers?: { readonly metrics: Metrics, readonly logger: Logger },
-): Names {
-  const servers = dns.servers?.map(({ address, port }) => formatSocketAddress(address.text, port))
-  return createNames({
-    ...dns,
-    resolver: createResolver({ timeoutMs: dns.timeoutMs, ...servers === undefined ? {} : { servers } }),
-    ...watchers === undefined ? {} : nameEvents(watchers.metrics, watchers.logger),
-  })
-}
-
-function nameEvents (metrics: Metrics, logger: Logger): Pick<NamesOptions, 'onQuery' | 'onLookup' | 'onChange'> {
-  return {
-    onQuery: metrics.queried,
-    onLookup: metrics.lookedUp,
-    onChange ({ name, family, added, removed }) {
-      metrics.addressesChanged()
-      const texts = { added: added.map(({ text }) => text), removed: removed.map(({ text }) => text) }
-      logger.info({ host: name, family, ...texts }, 'name_addresses_changed')
-    },
   }
 }
 

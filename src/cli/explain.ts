@@ -1,6 +1,5 @@
 import { loadConfiguration } from '../config/load.ts'
-import { lookupForExplanation } from '../gateway-views.ts'
-import { createConfiguredNames, createConfiguredPolicy } from '../gateway.ts'
+import { createConfiguredNames, createConfiguredPolicy, lookupForExplanation } from '../gateway-parts.ts'
 import { type ExplainLookup, type Explanation, explainTarget } from '../policy/explain.ts'
 import { findAdminAddress } from './admin-address.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'

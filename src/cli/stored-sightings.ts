@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { loadConfiguration } from '../config/load.ts'
 import { escapeControls } from '../config/problem.ts'
-import { createConfiguredNames, createConfiguredPolicy } from '../gateway.ts'
+import { createConfiguredNames, createConfiguredPolicy } from '../gateway-parts.ts'
 import { type Outlook, createOutlook } from '../gateway-outlook.ts'
 import type { SightingsSource } from '../outlook/migration.ts'
 import { readState } from '../sightings/state-keeper.ts'
