@@ -43,14 +43,16 @@ export function listChain (leaf: X509Certificate): readonly X509Certificate[] {
   return chain
 }
 
-/** The first of a chain that is not valid at a time. */
-export function findOutdated (chain: readonly X509Certificate[], now: number): X509Certificate | undefined {
-  return chain.find(({ validFrom, validTo }) => now < Date.parse(validFrom) || now > Date.parse(validTo))
+/**
+ * Whether the dates are the matter: those of the server's own certificate, or as the TLS library says, which may have
+ * found another way up than by an outdated authority that the server sends along.
+ */
+export function hasDateProblem ({ chain, problem }: PresentedCertificate, now: number): boolean {
+  return dateProblems.has(problem) || chain.slice(0, 1).some((leaf) => isOutdated(leaf, now))
 }
 
-/** Whether the dates are the matter: by this machine's clock, or as the TLS library says. */
-export function hasDateProblem ({ chain, problem }: PresentedCertificate, now: number): boolean {
-  return dateProblems.has(problem) || findOutdated(chain, now) !== undefined
+function isOutdated ({ validFrom, validTo }: X509Certificate, now: number): boolean {
+  return now < Date.parse(validFrom) || now > Date.parse(validTo)
 }
 
 const dateProblems: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
@@ -70,9 +72,9 @@ export function judgeCertificate (presented: PresentedCertificate, grounds: Cert
 }
 
 function judgeDates ({ chain, host }: PresentedCertificate, { now, serverNow }: CertificateGrounds): Advice {
-  const outdated = findOutdated(chain, now)
+  const outdated = chain.find((one) => isOutdated(one, now))
   const clock = `this machine's clock says ${formatTime(now)}`
-  if (serverNow !== undefined && findOutdated(chain, serverNow) === undefined) {
+  if (serverNow !== undefined && outdated !== undefined && !isOutdated(outdated, serverNow)) {
     return {
       found: `${clock}, the server's ${formatTime(serverNow)}, at which its certificate is valid: this machine's clock is wrong`,
       toDo: 'Set the clock (timedatectl set-ntp true, or see why it is not set), and try again.',

@@ -54,8 +54,8 @@ async function openOrFail (host: HostName, options: ProxiedPathOptions, signal: 
     // A server of TLS hangs up on clear text, or answers what is not HTTP; whether it is one, it says when asked.
     const code = codeOf(error)
     const isStrange = code === 'ECONNRESET' || isNotHttp(code)
-    const isSecret = proxy.scheme === 'http' && isStrange && await speaksTls(options, signal)
-    throw describeProxyFailure(error, { proxy, target, isSecret })
+    const isTls = proxy.scheme === 'http' && isStrange && await speaksTls(options, signal)
+    throw describeProxyFailure(error, { proxy, target, isTls })
   }
 }
 

@@ -10,7 +10,7 @@ export interface ProxyAttempt {
   /** `HOST:PORT`. */
   readonly target: string
   /** Whether a proxy with an http:// URL speaks TLS. */
-  readonly isSecret: boolean
+  readonly isTls: boolean
 }
 
 // The gateway's own status lines have less than 200 characters.
@@ -60,7 +60,7 @@ function parseObject (text: string): Readonly<Record<string, unknown>> {
 
 function describePlain (code: string, attempt: ProxyAttempt): StepFailure {
   const { proxy: { text, host, port } } = attempt
-  if (attempt.isSecret) {
+  if (attempt.isTls) {
     return new StepFailure(`the proxy ${text} speaks TLS, and was asked without`, `Write --proxy https://${host}:${port}.`)
   }
   if (isNotHttp(code)) {

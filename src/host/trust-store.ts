@@ -36,7 +36,7 @@ const maxBundleBytes = 8 * 1024 * 1024
 
 /**
  * Reads the authorities that the programs of this machine trust; without any file of the system those that Node.js
- * brings. Rejects never; a file named by SSL_CERT_FILE that cannot be used is told of.
+ * brings. Never rejects: that the file of SSL_CERT_FILE cannot be used is told.
  */
 export async function readTrustStore (
   { certFile, systemFiles = usualFiles }: TrustStoreOptions = {},

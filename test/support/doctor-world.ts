@@ -136,6 +136,9 @@ export function expectOneFailure (t: Test, steps: readonly Step[], expected: Exp
   t.ok(steps.slice(0, index).every(({ status }) => status === 'passed' || status === 'skipped'), 'those before it passed')
   const behind = steps.slice(index + 1).filter(({ step }) => step !== 'endpoint')
   t.ok(behind.every(({ status, found }) => status === 'skipped' && found.includes(expected.step)), 'those behind it were not tried')
+  const path = ['name', 'address', steps.some(({ step }) => step === 'proxy') ? 'proxy' : 'tcp', 'tls']
+  const whole = host === loginServer ? [...path, 'challenge', 'token', 'manifest', 'link', 'layer'] : [...path, 'layer']
+  t.same(behind.map(({ step }) => step), whole.slice(whole.indexOf(expected.step) + 1), 'and are all told of')
   expectNoSecrets(t, steps)
 }
 
