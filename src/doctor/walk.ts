@@ -42,6 +42,7 @@ export class WalkStopped extends Error {
   override readonly name = 'WalkStopped'
 }
 
+/** Begins the walk of one registry; it holds nothing open between two steps. */
 export function createWalk ({ registry, stop, stepTimeoutMs, onStart, onStep }: WalkOptions): Walk {
   let planned: PlannedStep[] = []
 
