@@ -206,6 +206,8 @@ function send (
   proxy.once('proxyReq', (asked) => { asked.once('close', events.onClosed) })
   request.headers = { ...pick(request.headers, requestHeaders) as IncomingHttpHeaders, host, via, connection: 'close' }
   request.url = path
+  // By this switch http-proxy-3 would send by fetch, which looks the name up again and dials what it finds.
+  delete process.env['FORCE_FETCH_PATH']
   proxy.web(request, response, { target: { protocol: 'http:', host: authority.host, port: 80 } }, events.onError)
 }
 

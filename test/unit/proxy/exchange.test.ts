@@ -71,6 +71,17 @@ t.test('an answer without a length ends by a reset when it has become too long',
   t.ok(exchange.bytes.fromUpstream > 100_000 && exchange.bytes.fromUpstream < 300_000, `${exchange.bytes.fromUpstream}`)
 })
 
+t.test('no switch of the environment has the name looked up again, past the checked address', async (t) => {
+  process.env['FORCE_FETCH_PATH'] = 'true'
+  t.teardown(() => { delete process.env['FORCE_FETCH_PATH'] })
+  const { client, exchange } = await exchangeOver(t, {}, (socket) => {
+    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nchecked')
+  })
+  await exchange.answered
+  t.match((await client.ended).bytes.toString(), 'checked')
+  t.equal(await exchange.ended, 'closed')
+})
+
 t.test('a failure says what it was', async (t) => {
   const cause = new Error('reset')
   t.match(new ExchangeError('failed', cause), { name: 'ExchangeError', outcome: 'failed', cause })
