@@ -4,6 +4,8 @@ import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { UsageError } from '../../../src/cli/args.ts'
 import { exportCommand } from '../../../src/cli/export.ts'
+import { createSightings } from '../../../src/sightings/sightings.ts'
+import { describeState } from '../../../src/sightings/state.ts'
 import { type Result, runHere } from '../../support/command-run.ts'
 import { writeTagFile } from '../../support/service-tags.ts'
 
@@ -161,6 +163,32 @@ function dropRemarks (text: string): unknown {
   const { metadata, ...template } = JSON.parse(text) as Readonly<Record<string, unknown>>
   return template
 }
+
+t.test('the storage accounts are one of the exports, by word and by flag, and go where the others go', async (t) => {
+  const { file } = writeFolder(t)
+  const sightings = createSightings({
+    registries: ['contoso.azurecr.io'],
+    registrySuffixes: new Set(['azurecr.io']),
+    blobSuffixes: new Set(['blob.core.windows.net']),
+  })
+  const client = '10.0.0.1:1'
+  const labels = { registry: 'contoso.azurecr.io', class: 'login', region: '' }
+  sightings.opened({ client, host: 'contoso.azurecr.io', labels, wouldRefuse: undefined })
+  sightings.opened({ client, host: 'weumanaged15.blob.core.windows.net', labels: { ...labels, class: 'storage' }, wouldRefuse: undefined })
+  const state = `${file}.state.json`
+  await writeFile(state, JSON.stringify(describeState(sightings.read())))
+  const byWord = await run('storage-accounts', '--config', file, '--state', state)
+  t.equal(byWord.code, 0, byWord.stderr)
+  t.match(byWord.stdout, /^ {6}- weumanaged15$/m)
+  t.same(await run('--storage-accounts', '--config', file, '--state', state), byWord)
+  const output = `${file}.accounts.yaml`
+  t.equal((await run('storage-accounts', '--config', file, '--state', state, '--output', output)).code, 0)
+  t.equal(await readFile(output, 'utf8'), byWord.stdout)
+  const absent = await run('storage-accounts', '--config', file, '--state', `${file}.none`)
+  t.equal(absent.code, 2)
+  t.match(absent.stderr, /none does not exist/)
+  await t.rejects(run('squid', '--state', state), new UsageError('--state: no such flag'))
+})
 
 t.test('no byte of a path gets out of its comment', async (t) => {
   const text = 'registries: [{loginServer: contoso.azurecr.io, privateEndpoints: [10.1.2.0/24]}]\n'
