@@ -9,6 +9,11 @@ export interface LoginServer {
   readonly cloud: Cloud
 }
 
+/** The name that az knows a registry by: the label without the hash of a domain name label scope. */
+export function registryName ({ label }: Pick<LoginServer, 'label'>): string {
+  return label.replace(/-.*$/, '')
+}
+
 /** A text that is not what it should be, for a person: what is wrong with it, and what to write instead. */
 export interface Mistake {
   readonly what: string

@@ -1,4 +1,5 @@
 import { text as readAll } from 'node:stream/consumers'
+import { registryName } from '../acr/login-server.ts'
 import { type EndpointList, maxEndpointListBytes, readEndpointLists } from '../config/endpoint-list.ts'
 import { maxFileBytes } from '../config/load.ts'
 import { escapeControls } from '../config/problem.ts'
@@ -89,10 +90,11 @@ async function putInto (file: string, lists: readonly EndpointList[], terminal: 
 
 /** To leave it closed would make a configuration with which no layer can be pulled. */
 function warnOfStorage ({ stderr }: Terminal, lists: readonly EndpointList[]): void {
-  for (const { usesStorage, loginServer: { host, label, cloud } } of lists) {
+  for (const { usesStorage, loginServer } of lists) {
     if (!usesStorage) continue
+    const { host, cloud } = loginServer
     stderr.write(`warning: ${host} has no dedicated data endpoints, so storage: any opens *.${cloud.blobSuffix}, the blobs of every ` +
-      `Azure customer; turn them on (az acr update --name ${label.replace(/-.*$/, '')} --data-endpoint-enabled) and import again\n`)
+      `Azure customer; turn them on (az acr update --name ${registryName(loginServer)} --data-endpoint-enabled) and import again\n`)
   }
 }
 

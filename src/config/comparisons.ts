@@ -1,4 +1,4 @@
-import { parseLoginServer } from '../acr/login-server.ts'
+import { parseLoginServer, registryName } from '../acr/login-server.ts'
 import type { Finding } from './problem.ts'
 import type { CheckedSettings } from './schema.ts'
 import { type Settings, isMapping } from './settings.ts'
@@ -32,13 +32,13 @@ export function listDuplicateRegistries (settings: Settings): Finding[] {
 export function listWarnings ({ registries, clients, policy }: CheckedSettings, settings: Settings): Finding[] {
   const findings: Finding[] = []
   for (const [index, { loginServer, regions = [], regionalEndpoints, storage }] of registries.entries()) {
-    const { host, label, cloud } = loginServer
+    const { host, cloud } = loginServer
     const path = ['registries', index] as const
     if (regions.length === 0 && storage === 'none') {
       findings.push({
         path,
         message: `manifests of ${host} can be pulled, but no layers; write its regions if dedicated data endpoints are on ` +
-          `(az acr show-endpoints --name ${label} lists them), or its storage accounts under storage`,
+          `(az acr show-endpoints --name ${registryName(loginServer)} lists them), or its storage accounts under storage`,
       })
     }
     if (regionalEndpoints && regions.length === 0) {

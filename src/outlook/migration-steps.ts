@@ -1,3 +1,4 @@
+import { registryName } from '../acr/login-server.ts'
 import { type Findings, type RegistryEvidence, formatTime, neededMs } from './evidence.ts'
 
 /** What a person does next, in this order: each data endpoint must be open before a registry sends clients to it. */
@@ -15,7 +16,7 @@ function listRepairs (
   { registry }: RegistryEvidence, { failedChecks, closedEndpoints, layerEndpoints }: Findings,
 ): string[] {
   const { host } = registry.loginServer
-  const list = `az acr show-endpoints --name ${nameOf(registry)} | acr-egress import --into /etc/acr-egress/config.yaml`
+  const list = `az acr show-endpoints --name ${registryName(registry.loginServer)} | acr-egress import --into /etc/acr-egress/config.yaml`
   const steps: string[] = []
   if (registry.regions.length === 0) {
     steps.push(`list the regions of ${host}, and restart the gateway: ${list}`)
@@ -36,7 +37,7 @@ function listSwitch ({ registry }: RegistryEvidence, { layerEndpoints, recentBlo
   if (recentBlobs.length === 0) {
     return registry.storage === 'none' ? [] : ['pull an image through the gateway, and look again: docker pull']
   }
-  return [`turn on dedicated data endpoints (Premium): az acr update --name ${nameOf(registry)} --data-endpoint-enabled; ` +
+  return [`turn on dedicated data endpoints (Premium): az acr update --name ${registryName(registry.loginServer)} --data-endpoint-enabled; ` +
     'from then on every client is sent to them, so do what stands above first']
 }
 
@@ -50,16 +51,11 @@ function listWaiting ({ now }: RegistryEvidence, { layerEndpoints, lastBlob, wat
 
 function listLastSteps ({ registry }: RegistryEvidence): string[] {
   const { host } = registry.loginServer
-  const name = nameOf(registry)
+  const name = registryName(registry.loginServer)
   return [
     'see that every other gateway of this registry says the same',
     `see that no region is missing: az acr show-endpoints --name ${name} > endpoints.json && acr-egress check --endpoints endpoints.json`,
     `drop storage of ${host} from the configuration (none is its default), and restart the gateway`,
     'look out for storage_not_enabled in the log; should it come, write storage back',
   ]
-}
-
-/** The name that az knows a registry by has no hash. */
-function nameOf ({ loginServer: { label } }: RegistryEvidence['registry']): string {
-  return label.replace(/-.*$/, '')
 }

@@ -1,4 +1,5 @@
 import type { Registry } from '../acr/endpoints.ts'
+import { registryName } from '../acr/login-server.ts'
 import type { HostName } from '../net/host-name.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import { type Miss, findMiss } from './miss.ts'
@@ -36,15 +37,14 @@ function describeBundle ({ host, bundle }: Extract<Miss, { kind: 'bundle' }>): s
 }
 
 function refuseStorage ({ host, account, owner: { registry } }: Extract<Miss, { kind: 'storage' }>): Refusal {
-  const { host: loginHost, label } = registry.loginServer
+  const { host: loginHost } = registry.loginServer
   if (Array.isArray(registry.storage)) {
     return refuse('storage_not_enabled',
       `${host} is blob storage, and ${account} is not among the storage accounts of ${loginHost}`,
       `If layers of ${loginHost} have moved there, add ${account} to its storage; ` +
       'acr-egress export storage-accounts lists the accounts that were asked for.')
   }
-  // The name that az knows a registry by has no hash.
-  const name = label.replace(/-.*$/, '')
+  const name = registryName(registry.loginServer)
   return refuse('storage_not_enabled',
     `${host} is blob storage, and the registry's storage setting does not let it through`,
     `Turn on dedicated data endpoints (az acr update --name ${name} --data-endpoint-enabled) and list the registry's ` +

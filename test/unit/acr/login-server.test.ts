@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { clouds } from '../../../src/acr/clouds.ts'
-import { parseLoginServer } from '../../../src/acr/login-server.ts'
+import { parseLoginServer, registryName } from '../../../src/acr/login-server.ts'
 
 t.test('a login server of each cloud is taken apart', async (t) => {
   const table: ReadonlyArray<readonly [text: string, label: string, cloud: string]> = [
@@ -75,4 +75,11 @@ t.test('what a mistake says to write is right', async () => {
     const [, advice] = /^write (?:the login server, )?([a-z0-9.-]+)(?=$|;| \()/.exec(parsed.mistake.write) ?? []
     return advice === undefined || parseLoginServer(advice).ok
   }))
+})
+
+t.test('az knows a registry by its label without the hash', async (t) => {
+  for (const [host, name] of [['contoso.azurecr.io', 'contoso'], ['fabrikam-abc123.azurecr.us', 'fabrikam']] as const) {
+    const parsed = parseLoginServer(host)
+    t.equal(parsed.ok && registryName(parsed.loginServer), name)
+  }
 })
