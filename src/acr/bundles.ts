@@ -20,7 +20,7 @@ export function listBundleEndpoints (bundle: Bundle, clouds: readonly Cloud[]): 
   switch (bundle) {
     case 'mcr': return registryOfMicrosoft
     case 'entra': return [...new Set(clouds.flatMap(({ signInHosts }) => signInHosts))].map((text) => exactly(text, 443))
-    case 'revocation': return revocationHosts.map((text) => exactly(text, 80))
+    case 'revocation': return revocation
   }
 }
 
@@ -43,15 +43,15 @@ const registryOfMicrosoft: readonly BundleEndpoint[] = [
  * Authority details", 2022-04), plain HTTP all of them: what is fetched there is signed. That page changes when Azure
  * changes its authorities.
  */
-const revocationHosts = [
+const revocation: readonly BundleEndpoint[] = [
   'cacerts.digicert.com', 'cacerts.digicert.cn', 'cacerts.geotrust.com',
   'cdp.geotrust.com', 'crl.digicert.cn', 'crl.microsoft.com', 'crl3.digicert.com', 'crl4.digicert.com',
   'mscrl.microsoft.com',
   'ocsp.digicert.com', 'ocsp.digicert.cn', 'ocsp.msocsp.com', 'oneocsp.microsoft.com', 'status.geotrust.com',
   'www.microsoft.com',
-] as const
+].map((text) => exactly(text, 80))
 
 /** Whether the revocation bundle would let a host through. */
 export function isRevocationHost (host: HostName): boolean {
-  return revocationHosts.some((known) => known === host)
+  return revocation.some((endpoint) => endpoint.host === host)
 }

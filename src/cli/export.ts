@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { listTagNeed } from '../acr/address-tags.ts'
+import { quoteForShell } from '../client-files/quoting.ts'
 import type { Configuration } from '../config/configuration.ts'
 import { type LoadResult, loadConfiguration } from '../config/load.ts'
 import { escapeControls } from '../config/problem.ts'
@@ -190,10 +191,6 @@ function writeCommand (name: string, given: Given): string {
     return [`--${flag}`, flag === 'config' ? resolve(value) : value]
   }))
   return escapeControls(['acr-egress', 'export', name, ...flags].map(quoteForShell).join(' '))
-}
-
-function quoteForShell (word: string): string {
-  return /^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`
 }
 
 function renderOrProblem ({ render }: Format, sources: ExportSources): string | ExportError {

@@ -2,7 +2,8 @@ import { type Cidr, parseCidr } from '../net/cidr.ts'
 import { coversBlock, createCidrSet, listOutermostBlocks } from '../net/cidr-set.ts'
 import { type TemplateParameter, networkApiVersion, renderTemplate } from './arm-template.ts'
 import { describeOpenStorage, describeOrigin } from './remarks.ts'
-import { type ExportRule, type ExportSources, type Port, groupByPort, protocolOf } from './sources.ts'
+import type { Rule } from '../policy/rule.ts'
+import { type ExportSources, type Port, groupByPort, protocolOf } from './sources.ts'
 
 const protocolTypes: Readonly<Record<Port, 'Https' | 'Http'>> = { 443: 'Https', 80: 'Http' }
 
@@ -46,8 +47,8 @@ function priority (description: string, defaultValue: number): TemplateParameter
 }
 
 /** The rules of each registry; of names that belong to no single one, those of each class. */
-function groupByOwner (rules: readonly ExportRule[]): ReadonlyMap<string, readonly ExportRule[]> {
-  const owners = new Map<string, ExportRule[]>()
+function groupByOwner (rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[]> {
+  const owners = new Map<string, Rule[]>()
   for (const rule of rules) {
     const owner = rule.registry === '' ? rule.class : rule.registry
     owners.set(owner, [...owners.get(owner) ?? [], rule])
@@ -55,7 +56,7 @@ function groupByOwner (rules: readonly ExportRule[]): ReadonlyMap<string, readon
   return owners
 }
 
-function createRule (port: Port, owner: string, rules: readonly ExportRule[]): object {
+function createRule (port: Port, owner: string, rules: readonly Rule[]): object {
   const keys = [...new Set(rules.map(({ source }) => source.replace(/^(extraHosts)\[\d+\]$/, '$1')))].join(', ')
   const remark = rules.some(({ wildcard }) => wildcard) ? '; * is any number of labels' : ''
   return {

@@ -1,5 +1,6 @@
 import { commentOut, describeOpenStorage, describeOrigin } from './remarks.ts'
-import { type ExportRule, type ExportSources, type PortRules, groupByPort } from './sources.ts'
+import type { Rule } from '../policy/rule.ts'
+import { type ExportSources, type PortRules, groupByPort } from './sources.ts'
 
 /** A CiliumNetworkPolicy for the pods that carry its label; all others are left alone. */
 export function renderCilium (sources: ExportSources): string {
@@ -69,6 +70,6 @@ function renderPort ({ port, rules }: PortRules): readonly string[] {
   ]
 }
 
-function renderName ({ wildcard, pattern }: ExportRule): string {
+function renderName ({ wildcard, pattern }: Rule): string {
   return `        - ${wildcard ? 'matchPattern' : 'matchName'}: "${pattern}"`
 }

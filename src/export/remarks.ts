@@ -1,5 +1,6 @@
 import { listTagNames } from './addresses.ts'
-import type { ExportRule, ExportSources } from './sources.ts'
+import type { Rule } from '../policy/rule.ts'
+import type { ExportSources } from './sources.ts'
 
 /** What made an export, and from what; a line each. */
 export function describeOrigin ({ version, configuration, command, tags, tagScope }: ExportSources): readonly string[] {
@@ -32,14 +33,14 @@ export function describeFilterLimits ({ rules, tagScope }: ExportSources): reado
 }
 
 /** Which of the wildcards open storage to everybody; a sentence each. */
-export function describeOpenStorage (rules: readonly ExportRule[]): readonly string[] {
+export function describeOpenStorage (rules: readonly Rule[]): readonly string[] {
   return rules.filter((rule) => rule.wildcard && rule.class === 'storage').map(({ pattern }) => {
     return `${pattern} is the blobs of every Azure customer: whoever has an account there can take data out.`
   })
 }
 
 /** The rules as lines for a reader: the name, and the key that it comes from. */
-export function listPatterns (rules: readonly ExportRule[]): readonly string[] {
+export function listPatterns (rules: readonly Rule[]): readonly string[] {
   const width = Math.max(0, ...rules.map(({ pattern }) => pattern.length))
   return rules.map(({ pattern, port, source }) => `${pattern.padEnd(width)}  ${port}  ${source}`)
 }

@@ -4,19 +4,14 @@ import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import type { Rule } from '../policy/rule.ts'
 
-// HTTPS, and plain HTTP for certificate revocation lists.
-const ports = [443, 80] as const
-
 /** The ports that rules open. */
-export type Port = typeof ports[number]
+export type Port = Rule['port']
+
+// HTTPS, and plain HTTP for certificate revocation lists.
+const ports: readonly Port[] = [443, 80]
 
 /** The protocol of each port, as it stands in the names of sets and rules. */
 export const protocolOf: Readonly<Record<Port, 'https' | 'http'>> = { 443: 'https', 80: 'http' }
-
-/** A rule, and the port that it opens. */
-export interface ExportRule extends Rule {
-  readonly port: Port
-}
 
 /** What another firewall's rules are made from: the gateway's own, and where they come from. */
 export interface ExportSources {
@@ -25,7 +20,7 @@ export interface ExportSources {
   readonly configuration: string
   /** The command line that makes the export anew. */
   readonly command: string
-  readonly rules: readonly ExportRule[]
+  readonly rules: readonly Rule[]
   /** Where clients come from. */
   readonly clients: readonly Cidr[]
   readonly listen: { readonly address: string, readonly port: number }
@@ -53,11 +48,11 @@ export class ExportError extends Error {
 /** The rules of one port. */
 export interface PortRules {
   readonly port: Port
-  readonly rules: readonly ExportRule[]
+  readonly rules: readonly Rule[]
 }
 
 /** The rules by their ports; a port without rules is left out. */
-export function groupByPort (rules: readonly ExportRule[]): readonly PortRules[] {
+export function groupByPort (rules: readonly Rule[]): readonly PortRules[] {
   return ports
     .map((port) => ({ port, rules: rules.filter((rule) => rule.port === port) }))
     .filter((group) => group.rules.length > 0)

@@ -3,7 +3,8 @@ import { coversBlock, createCidrSet, listOutermostBlocks } from '../net/cidr-set
 import { listSpecialPurposeBlocks } from '../net/special-purpose.ts'
 import { listPrivateBlocks } from './addresses.ts'
 import { commentOut, describeOpenStorage, describeOrigin } from './remarks.ts'
-import { type ExportRule, type ExportSources, type Port, groupByPort } from './sources.ts'
+import type { Rule } from '../policy/rule.ts'
+import { type ExportSources, type Port, groupByPort } from './sources.ts'
 
 /** How a port is asked for: through a tunnel, or by plain requests as for certificate revocation lists. */
 const methodsOf: Readonly<Record<Port, string>> = { 443: 'CONNECT', 80: 'GET HEAD POST' }
@@ -81,7 +82,7 @@ function listSpecialPurpose (): readonly Cidr[] {
   return listOutermostBlocks(createCidrSet(blocks))
 }
 
-function renderPort (port: Port, rules: readonly ExportRule[], hasPrivate: boolean): readonly string[] {
+function renderPort (port: Port, rules: readonly Rule[], hasPrivate: boolean): readonly string[] {
   const exact = rules.filter(({ wildcard }) => !wildcard)
   const wild = rules.filter(({ wildcard }) => wildcard)
   const parts = [...exact.length > 0 ? [`exact_${port}`] : [], ...wild.length > 0 ? [`label_${port}`] : []]

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { type PeerCertificate, checkServerIdentity, connect } from 'node:tls'
 import type { Names } from '../dns/names.ts'
 import type { HostName } from '../net/host-name.ts'
-import { describeGround } from '../policy/explain.ts'
+import { type ExplainedAddress, explainAddress } from '../policy/explain.ts'
 import type { Policy } from '../policy/policy.ts'
 import { dial } from '../proxy/dial.ts'
 import { describeFailure } from '../proxy/failure.ts'
@@ -13,7 +13,7 @@ export interface EndpointCheck {
   readonly host: string
   /** It resolves, an address of it may be dialled, and what answers there has a certificate for the name. */
   readonly ok: boolean
-  readonly addresses: ReadonlyArray<{ readonly address: string, readonly allow: boolean, readonly ground: string }>
+  readonly addresses: readonly ExplainedAddress[]
   /** Of whatever answered; its chain was not verified, since clients bring authorities of their own. */
   readonly certificate?: SeenCertificate
   /** What is wrong; what to do. '' when nothing is. */
@@ -91,18 +91,14 @@ export async function checkEndpoint (
   host: HostName, policy: Policy, names: Pick<Names, 'lookup'>, signal: AbortSignal,
 ): Promise<EndpointCheck> {
   const target = `${host}:443`
-  const addresses: Array<EndpointCheck['addresses'][number]> = []
+  const addresses: ExplainedAddress[] = []
   try {
     const decision = policy.decideTarget(target)
     if (!decision.allow) return fail(host, addresses, decision.refusal)
     const judged = (await names.lookup(host, signal)).map(({ address, port = decision.authority.port }) => {
       return { address, port, verdict: policy.decideAddress(decision.rule, address) }
     })
-    addresses.push(...judged.map(({ address, verdict }) => ({
-      address: address.text,
-      allow: verdict.allow,
-      ground: verdict.allow ? describeGround(verdict.ground) : verdict.refusal.detail,
-    })))
+    addresses.push(...judged.map(({ address, verdict }) => explainAddress(address, verdict)))
     const targets = judged.filter(({ verdict }) => verdict.allow)
     const denied = judged.find(({ verdict }) => !verdict.allow)
     if (targets.length === 0 && denied?.verdict.allow === false) return fail(host, addresses, denied.verdict.refusal)

@@ -2,7 +2,7 @@ import type { Address } from '../net/address.ts'
 import type { HostName } from '../net/host-name.ts'
 import type { Refusal } from '../refusal/reasons.ts'
 import { type Advice, adviseAddress, formatAdvice } from './advice.ts'
-import type { AddressGround, PlainDecision, Policy, TargetDecision } from './policy.ts'
+import type { AddressDecision, AddressGround, PlainDecision, Policy, TargetDecision } from './policy.ts'
 
 /** What would become of a CONNECT, and why; a JSON value. */
 export interface Explanation {
@@ -27,7 +27,14 @@ export interface Explanation {
   /** The change of the configuration that would let it through, where there is one. */
   readonly advice?: ExplainedAdvice
   /** What the name resolves to, and what is thought of it; absent when nobody asked. */
-  readonly addresses?: ReadonlyArray<{ readonly address: string, readonly allow: boolean, readonly ground: string }>
+  readonly addresses?: readonly ExplainedAddress[]
+}
+
+/** An address of a name, and what is thought of it. */
+export interface ExplainedAddress {
+  readonly address: string
+  readonly allow: boolean
+  readonly ground: string
 }
 
 /** A change of the configuration. */
@@ -68,11 +75,7 @@ export async function explainTarget (policy: Policy, asked: string, lookup: Expl
   if ('reason' in found) return { ...known, allow: false, refusal: found }
 
   const judged = found.map((address) => ({ address, decision: policy.decideAddress(rule, address) }))
-  const addresses = judged.map(({ address, decision: verdict }) => ({
-    address: address.text,
-    allow: verdict.allow,
-    ground: verdict.allow ? describeGround(verdict.ground) : verdict.refusal.detail,
-  }))
+  const addresses = judged.map(({ address, decision: verdict }) => explainAddress(address, verdict))
   if (addresses.some(({ allow }) => allow)) return { ...known, allow: true, addresses }
   const first = judged[0]
   if (first === undefined || first.decision.allow) return { ...known, allow: false, addresses }
@@ -99,6 +102,12 @@ function adviseTarget (
 function withAdvice (advice: Advice | undefined): { readonly advice?: ExplainedAdvice } {
   if (advice === undefined) return {}
   return { advice: { key: advice.key, line: formatAdvice(advice), opens: advice.opens } }
+}
+
+/** The decision on an address, for a person. */
+export function explainAddress ({ text }: Address, decision: AddressDecision): ExplainedAddress {
+  const { allow } = decision
+  return { address: text, allow, ground: decision.allow ? describeGround(decision.ground) : decision.refusal.detail }
 }
 
 /** The ground for a person, with the tag and prefix that hold the address. */

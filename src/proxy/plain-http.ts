@@ -18,7 +18,7 @@ export interface PlainRequest {
 }
 
 /** Most bytes of an OCSP request; one for a single certificate has about a hundred. */
-export const maxContentBytes = 64 * 1024
+const maxContentBytes = 64 * 1024
 
 /**
  * Serves one request in plain HTTP, `http://HOST/PATH`, from its head to the end of its answer: what a tunnel goes
@@ -65,7 +65,7 @@ function withoutQuery (target: string): string {
 }
 
 /** GET and HEAD without content; POST with an OCSP request (RFC 6960 §A.1), whose length is told beforehand. */
-export function decideContent ({ method = '', headers }: IncomingMessage): { readonly allow: true } | Denied {
+function decideContent ({ method = '', headers }: IncomingMessage): { readonly allow: true } | Denied {
   const length = headers['content-length'] ?? '0'
   if (headers['transfer-encoding'] !== undefined) return deny(refuseContent('sends content in pieces, without its length'))
   if (method === 'GET' || method === 'HEAD') {

@@ -1,4 +1,5 @@
-import type { ExportRule, ExportSources } from '../../src/export/sources.ts'
+import type { Rule } from '../../src/policy/rule.ts'
+import type { ExportSources } from '../../src/export/sources.ts'
 import { type WrittenRegistry, policyOver, readAddress, readCidr } from '../unit/policy/sources.ts'
 import { type WrittenTags, tagsOf } from './service-tags.ts'
 
@@ -32,8 +33,8 @@ export function exportSources (written: WrittenSources = {}): ExportSources {
     command: 'acr-egress export FORMAT',
     listen: { address: '127.0.0.1', port: 3128 },
     rules: [
-      ...rules.map((rule): ExportRule => ({ ...rule, port: 443 })),
-      ...plain.map((rule): ExportRule => ({ ...rule, port: 80 })),
+      ...rules.map((rule): Rule => ({ ...rule, port: 443 })),
+      ...plain.map((rule): Rule => ({ ...rule, port: 80 })),
     ],
     clients: clients.map(readCidr),
     nameServers: nameServers.map((text) => {
