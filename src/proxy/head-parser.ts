@@ -5,9 +5,19 @@ import { type Refusal, refuse } from '../refusal/reasons.ts'
 /** Most bytes of a request's head: a name, a token and what an agent says of itself need a tenth of it. */
 export const maxHeadBytes = 16 * 1024
 
+/** What the head of a CONNECT says. */
+export interface ConnectHead {
+  /** As written. */
+  readonly target: string
+  /** The value of `Proxy-Authorization`; a secret. */
+  readonly authorization: string | undefined
+  /** The bytes behind the head. */
+  readonly early: Buffer
+}
+
 export interface HeadEvents {
-  /** A whole, well-formed CONNECT: its target as written, and the bytes behind its head. */
-  connect (stream: Duplex, target: string, early: Buffer): void
+  /** A whole, well-formed CONNECT. The stream may be given to `read` again once it has been answered. */
+  connect (stream: Duplex, head: ConnectHead): void
   /** A whole, well-formed request of any other method. The answer is written by `response`, or by the stream alone. */
   plain (stream: Duplex, request: IncomingMessage, response: ServerResponse): void
   /** Anything else; the target is '' when there was none. */
@@ -48,7 +58,7 @@ export function createHeadParser ({ connect, plain, unusable, broken }: HeadEven
   server.on('connect', (request, stream, early) => {
     const target = request.url ?? ''
     const problem = findProblem(request) ?? findContent(request)
-    if (problem === undefined) connect(stream, target, early)
+    if (problem === undefined) connect(stream, { target, authorization: readAuthorization(request), early })
     else unusable(stream, target, problem)
   })
   server.on('request', receive)
@@ -84,6 +94,12 @@ function findContent (request: IncomingMessage): Refusal | undefined {
     listHeader(request, 'content-length').some((length) => length !== '0')
   if (!announcesContent) return undefined
   return refuse('bad_request', 'a CONNECT request has no content', 'Send it without Content-Length and Transfer-Encoding.')
+}
+
+/** Nobody sends two; if somebody does, there is no telling which one is meant. */
+function readAuthorization (request: IncomingMessage): string | undefined {
+  const values = listHeader(request, 'proxy-authorization')
+  return values.length === 1 ? values[0] : undefined
 }
 
 /** The values of a header, from the head as it came: to have Node sort all of it would cost more than the rest. */

@@ -4,10 +4,11 @@ import { type Address, parseAddress, unmapAddress } from '../net/address.ts'
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
-import { createHeadParser } from './head-parser.ts'
+import { type ConnectHead, createHeadParser } from './head-parser.ts'
 import { createTlsFront } from './tls-front.ts'
 import type { PlainRequest } from './plain-http.ts'
-import type { Client, ConnectRequest } from './tunnel.ts'
+import { httpVoice } from './reply.ts'
+import type { Client, TunnelRequest } from './tunnel.ts'
 
 /** A request that cannot be served: its head is none that can be read, or there is no whole head. */
 export interface UnusableRequest {
@@ -36,7 +37,7 @@ export interface ListenerOptions {
   readonly maxConnections: number
   readonly events: ConnectionEvents
   /** Takes over the client's end of a CONNECT. */
-  readonly onConnect: (request: ConnectRequest) => void
+  readonly onConnect: (request: TunnelRequest) => void
   /** Takes over the client's end of a request of any other method. */
   readonly onPlain: (request: PlainRequest) => void
   /** Takes over the client's end of anything else. */
@@ -61,6 +62,10 @@ interface Connection extends Listed {
   stream?: Duplex
   /** Runs until there is a request, or is known to be none. */
   timer?: NodeJS.Timeout | undefined
+  /** Heads that have been read from it. */
+  requests: number
+  /** How many bytes it had sent when it was last told to ask anew. */
+  answeredAtByte?: number
 }
 
 /** The connection that a socket is, or that TLS is over: on the stream itself, for what roster.ts says of maps. */
@@ -69,6 +74,8 @@ type Owned = Duplex & { [connectionOf]?: Connection }
 
 // The first byte of a TLS record with a handshake in it (RFC 8446 §5.1); no HTTP method begins with it.
 const tlsHandshake = 0x16
+// A client asks once, and once more with a password; what is more is one that does not listen.
+const maxRequests = 4
 // Finds a client that vanished without a word; the kernel's own default is two hours.
 const keepAliveMs = 60_000
 
@@ -93,9 +100,9 @@ export function createListener (options: ListenerOptions): Listener {
   server.maxConnections = maxConnections
 
   const heads = createHeadParser({
-    connect (stream, target, early) {
+    connect (stream, head) {
       const connection = claim(stream)
-      if (connection !== undefined) onConnect({ ...endOf(connection, stream), target, early })
+      if (connection !== undefined) onConnect(createRequest(connection, stream, head))
       // Already refused; Node stops reading at a CONNECT, and the rest must still be thrown away.
       else stream.resume()
     },
@@ -118,7 +125,7 @@ export function createListener (options: ListenerOptions): Listener {
       socket.destroy()
       return
     }
-    const connection: Connection = { client: { address, port: socket.remotePort }, socket, index: -1 }
+    const connection: Connection = { client: { address, port: socket.remotePort }, socket, index: -1, requests: 0 }
     connection.timer = setTimeout(expire, headTimeoutMs, connection)
     enlist(connections, connection)
     ;(socket as Owned)[connectionOf] = connection
@@ -166,6 +173,21 @@ export function createListener (options: ListenerOptions): Listener {
     heads.read(stream)
   }
 
+  function createRequest (connection: Connection, stream: Duplex, { early, ...head }: ConnectHead): TunnelRequest {
+    const request = { ...endOf(connection, stream), ...head, early, voice: httpVoice }
+    if (++connection.requests === maxRequests) return request
+    return { ...request, again: () => readAgain(connection, stream, early) }
+  }
+
+  /** Takes back a connection whose client has been told to ask anew. */
+  function readAgain (connection: Connection, stream: Duplex, early: Buffer): void {
+    if (stream.destroyed) return
+    if (early.length > 0) stream.unshift(early)
+    connection.answeredAtByte = connection.socket.bytesRead
+    connection.timer = setTimeout(expire, headTimeoutMs, connection)
+    heads.read(stream)
+  }
+
   /** Takes a connection out of the listener's hands; only the first who asks gets it. */
   function claim (stream: Owned): Connection | undefined {
     const connection = stream[connectionOf]
@@ -173,9 +195,10 @@ export function createListener (options: ListenerOptions): Listener {
   }
 
   function expire (connection: Connection): void {
-    const { stream, socket } = connection
+    const { stream, socket, answeredAtByte } = connection
     stopTimer(connection)
-    if (stream === undefined) socket.destroy()
+    // Who has been answered and asks nothing more is told nothing more.
+    if (stream === undefined || socket.bytesRead === answeredAtByte) socket.destroy()
     else onUnusable({ ...endOf(connection, stream), target: '', refusal: refuseSlow(headTimeoutMs) })
   }
 

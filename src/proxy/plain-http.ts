@@ -47,7 +47,8 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
     exchange = startExchange({ request, response, client: end, upstream: dialled.socket, authority, path })
     place.relay = exchange
     await exchange.answered
-    record.established(describeUpstream(dialled.target), exchange.bytes)
+    record.answered(describeUpstream(dialled.target))
+    record.established(exchange.bytes)
     record.ended(await exchange.ended)
   } catch (error) {
     setup.done()

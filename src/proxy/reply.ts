@@ -3,14 +3,28 @@ import type { Duplex } from 'node:stream'
 import { Token, serializeList } from 'structured-headers'
 import { type Refusal, reasons } from '../refusal/reasons.ts'
 
-/** The answer that opens a tunnel. Nothing may follow it that is not the tunnel's own. */
-export const established = 'HTTP/1.1 200 Connection established\r\n\r\n'
+/** What a client understands at some point of its connection, and so how it is told what becomes of its request. */
+export interface Voice {
+  /** The tunnel is open. */
+  open (stream: Duplex): void
+  /** There will be no tunnel. Owns the stream from here on, and destroys it in the end. */
+  refuse (stream: Duplex, refusal: Refusal, request: RefusedRequest): void
+}
 
 /** What a refusal is told about. */
 export interface RefusedRequest {
   /** As asked; it goes into the problem document only, escaped. */
   readonly target: string
   readonly tunnelId: string
+}
+
+// RFC 9110 §9.3.6. Nothing may follow it that is not the tunnel's own.
+const established = 'HTTP/1.1 200 Connection established\r\n\r\n'
+
+/** The voice of a proxy, from the head of a request up to the 200. */
+export const httpVoice: Voice = {
+  open: (stream) => { stream.write(established) },
+  refuse: sendRefusal,
 }
 
 // Some clients print the whole status line in one log line; a longer one is cut by somebody else, in a worse place.
@@ -26,12 +40,17 @@ const lingerMs = 5_000
  * Owns the stream from here on, and has destroyed it when the client has closed or the time is up.
  */
 export function sendRefusal (stream: Duplex, refusal: Refusal, request: RefusedRequest): void {
+  sendLast(stream, renderRefusal(refusal, request))
+}
+
+/** Sends the last words of a connection and closes it, as `sendRefusal` says. */
+export function sendLast (stream: Duplex, words: string | Buffer): void {
   stream.on('error', () => {})
   if (!stream.writable) {
     stream.destroy()
     return
   }
-  stream.end(renderRefusal(refusal, request))
+  stream.end(words)
   stream.resume()
   const timer = setTimeout(() => stream.destroy(), lingerMs)
   stream.once('end', () => stream.destroy())

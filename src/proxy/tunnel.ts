@@ -5,7 +5,7 @@ import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
 import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
 import { type ReachServices, describeUpstream, reach } from './reach.ts'
-import { established, sendRefusal } from './reply.ts'
+import { type Voice, httpVoice } from './reply.ts'
 import { watchSetup } from './setup-watch.ts'
 import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
 
@@ -15,14 +15,23 @@ export interface Client {
   readonly port: number
 }
 
-/** A CONNECT whose head has been read. */
-export interface ConnectRequest {
+/** Somebody asks for a tunnel: by a CONNECT whose head has been read. */
+export interface TunnelRequest {
   readonly client: Client
   readonly end: RelayEnd
-  /** The request target, exactly as written. */
+  /** The target, exactly as written. */
   readonly target: string
-  /** What the client sent behind the head. */
+  /** What the client has sent already of what it wants to send through the tunnel. */
   readonly early: Buffer
+  /** What the client understands until the tunnel is open. */
+  readonly voice: Voice
+  /** The value of `Proxy-Authorization`, where there is one; a secret. */
+  readonly authorization?: string | undefined
+  /**
+   * Gives the client's end back to whoever read the request, to read another one from it. To be called at most once,
+   * when an answer has been written that lets the client ask anew; absent when it may not.
+   */
+  readonly again?: () => void
 }
 
 /** What it takes to serve a tunnel. */
@@ -37,12 +46,12 @@ export interface TunnelServices extends ReachServices {
 }
 
 /**
- * Serves one CONNECT from its head to the end of its tunnel. Owns the client's end from the start. Never rejects: every
+ * Serves one request from its head to the end of its tunnel. Owns the client's end from the start. Never rejects: every
  * way out closes the record, gives the place back, and leaves both ends destroyed or about to be.
  *
  * No function waits for the end: what it took to open a tunnel would be kept as long as the tunnel.
  */
-export function serveTunnel (request: ConnectRequest, services: TunnelServices): Promise<void> {
+export function serveTunnel (request: TunnelRequest, services: TunnelServices): Promise<void> {
   return openTunnel(request, services).then(followTunnel)
 }
 
@@ -54,8 +63,8 @@ interface OpenTunnel {
 }
 
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
-async function openTunnel (request: ConnectRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
-  const { client, end, target, early } = request
+async function openTunnel (request: TunnelRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
+  const { client, end, target, early, voice } = request
   const { tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
@@ -71,15 +80,16 @@ async function openTunnel (request: ConnectRequest, services: TunnelServices): P
     const dialled = await reach({ policy, rule, authority }, setup, services)
     upstream = { stream: dialled.socket, socket: dialled.socket }
     setup.done()
-    end.stream.write(established)
+    voice.open(end.stream)
+    record.answered(describeUpstream(dialled.target))
     const relay = startRelay({ client: end, upstream, early, idleTimeoutMs })
     place.relay = relay
-    record.established(describeUpstream(dialled.target), relay.bytes)
+    record.established(relay.bytes)
     return { relay, record, place }
   } catch (error) {
     setup.done()
     if (setup.isClientGone()) record.abandoned()
-    else if (upstream === undefined) refuseRequest(end, record, describeFailure(error, record.target))
+    else if (upstream === undefined) refuseRequest(end, record, describeFailure(error, record.target), voice)
     else abort(end, upstream, place?.relay, record, error)
     place?.release()
     return undefined
@@ -95,9 +105,11 @@ async function followTunnel (tunnel: OpenTunnel | undefined): Promise<void> {
 }
 
 /** Tells the client why there is no tunnel, and closes the record. Owns the client's end from here on. */
-export function refuseRequest (end: RelayEnd, record: TunnelRecord, { refusal, cause }: TunnelFailure): void {
+export function refuseRequest (
+  end: RelayEnd, record: TunnelRecord, { refusal, cause }: TunnelFailure, voice: Voice = httpVoice,
+): void {
   record.refused(refusal, refusal.reason === 'internal' ? cause : undefined)
-  sendRefusal(end.stream, refusal, { target: record.target, tunnelId: record.id })
+  voice.refuse(end.stream, refusal, { target: record.target, tunnelId: record.id })
 }
 
 /** What a decision grants; one that denies throws `TunnelFailure`. */

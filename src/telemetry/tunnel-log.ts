@@ -19,8 +19,10 @@ export interface TunnelRecord {
   readonly startedAt: number
   /** The target was judged: its canonical form if it has one, and the rule that lets it through if there is one. */
   judged (judgement: Judgement): void
-  /** The 200 goes out: the tunnel is open to the upstream, and `bytes` moves from here on. */
-  established (upstream: Upstream, bytes: LiveBytes): void
+  /** There is a connection to the upstream, and the client is told so: the 200 goes out. */
+  answered (upstream: Upstream): void
+  /** Bytes are carried from here on, and move `bytes`; `reported` is what they would be refused for elsewhere. */
+  established (bytes: LiveBytes, reported?: Pick<Refusal, 'reason'>): void
   ended (outcome: string): void
   refused (refusal: Refusal, cause?: unknown): void
   /** The client went before it was answered. */
@@ -91,7 +93,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
 
   function open (client: string, askedTarget: string): TunnelRecord {
     const startedAt = now()
-    let establishedAt = startedAt
+    let answeredAt = startedAt
     let closedAt = startedAt
     let bytes: LiveBytes | undefined
     let upstream: Upstream | undefined
@@ -117,15 +119,19 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
         wouldRefuse = reported?.reason
       },
 
-      established (reached: Upstream, moving: LiveBytes): void {
+      answered (reached: Upstream): void {
         upstream = reached
         wouldRefuse ??= reached.wouldRefuse
+        answeredAt = now()
+      },
+
+      established (moving: LiveBytes, reported?: Pick<Refusal, 'reason'>): void {
+        wouldRefuse ??= reported?.reason
         if (wouldRefuse !== undefined) metrics.wouldRefuse(wouldRefuse)
         if (host !== undefined) seeEnd = sightings?.opened(describeSight(host))
-        establishedAt = now()
         bytes = moving
         if (record.labels !== undefined) {
-          countEnd = metrics.tunnelOpened(record.labels, moving, (establishedAt - startedAt) / 1000)
+          countEnd = metrics.tunnelOpened(record.labels, moving, (answeredAt - startedAt) / 1000)
         }
       },
 
@@ -152,7 +158,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
       if (!isOpen) return false
       isOpen = false
       closedAt = now()
-      countEnd?.({ outcome, durationSeconds: (closedAt - establishedAt) / 1000 })
+      countEnd?.({ outcome, durationSeconds: (closedAt - answeredAt) / 1000 })
       seeEnd?.(bytes?.fromUpstream ?? 0)
       return true
     }
@@ -169,8 +175,8 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
         ...record.labels,
         ...upstream,
         wouldRefuse,
-        setupMs: (bytes === undefined ? closedAt : establishedAt) - startedAt,
-        durationMs: bytes === undefined ? undefined : closedAt - establishedAt,
+        setupMs: (upstream === undefined ? closedAt : answeredAt) - startedAt,
+        durationMs: upstream === undefined ? undefined : closedAt - answeredAt,
         bytesFromClient: bytes?.fromClient,
         bytesFromUpstream: bytes?.fromUpstream,
       }

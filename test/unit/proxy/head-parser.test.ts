@@ -12,6 +12,7 @@ interface Report {
   readonly stream: Duplex
   readonly target?: string
   readonly early?: string
+  readonly authorization?: string | undefined
   readonly reason?: string
   readonly detail?: string
 }
@@ -20,7 +21,9 @@ interface Report {
 async function startParser (t: Test) {
   const reports: Report[] = []
   const heads = createHeadParser({
-    connect: (stream, target, early) => { reports.push({ event: 'connect', stream, target, early: early.toString('latin1') }) },
+    connect (stream, { early, ...head }) {
+      reports.push({ event: 'connect', stream, ...head, early: early.toString('latin1') })
+    },
     plain (stream, request) {
       request.resume()
       reports.push({ event: 'plain', stream, target: request.url ?? '' })
@@ -56,6 +59,19 @@ async function readAway (stream: Duplex): Promise<void> {
   stream.resume()
   if (!stream.readableEnded) await once(stream, 'end')
 }
+
+t.test('the credentials of a CONNECT are reported with it, unless there are two of them', async (t) => {
+  for (const [headers, authorization] of [
+    ['', undefined],
+    ['pRoxy-authorization: Basic YTpi\r\n', 'Basic YTpi'],
+    ['Proxy-Authorization: Basic YTpi\r\nProxy-Authorization: Basic YTpj\r\n', undefined],
+    ['Authorization: Basic YTpi\r\n', undefined],
+  ] as const) {
+    const { client, report } = await startParser(t)
+    client.write(`CONNECT a:443 HTTP/1.1\r\n${headers}\r\n`)
+    t.equal((await report()).authorization, authorization, headers)
+  }
+})
 
 t.test('a CONNECT is reported once, with its target as written and the bytes behind it', async (t) => {
   const { client, report, reports } = await startParser(t)

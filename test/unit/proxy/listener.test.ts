@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { type Listener, type ListenerOptions, type UnusableRequest, createListener, parsePeer } from '../../../src/proxy/listener.ts'
-import type { ConnectRequest } from '../../../src/proxy/tunnel.ts'
+import type { TunnelRequest } from '../../../src/proxy/tunnel.ts'
 import { issueProxyCertificate } from '../../support/proxy-certificate.ts'
 import { connectRaw } from '../../support/raw-client.ts'
 import { waitUntil } from '../../support/wait-until.ts'
@@ -15,14 +15,14 @@ interface Running {
   readonly listener: Listener
   readonly host: string
   readonly port: number
-  readonly connects: readonly ConnectRequest[]
-  readonly unusables: readonly UnusableRequest[]
+  readonly connects: readonly TunnelRequest[]
+  readonly unusables: UnusableRequest[]
   /** What the listener counted, in order. */
   readonly counted: readonly string[]
 }
 
 async function startListener (t: Test, options: Partial<ListenerOptions> = {}): Promise<Running> {
-  const connects: ConnectRequest[] = []
+  const connects: TunnelRequest[] = []
   const unusables: UnusableRequest[] = []
   const counted: string[] = []
   const listener = createListener({
@@ -75,6 +75,54 @@ t.test('who has asked is not hurried, and owns the connection', async (t) => {
   connects[0]?.end.stream.write('hello')
   t.equal((await asked.receive(5)).toString(), 'hello')
   t.strictSame(running.counted, ['opened', 'opened', 'closed'])
+})
+
+t.test('a client that is told to ask anew does so on the same connection, in clear text and in TLS', async (t) => {
+  const running = await startListener(t, { tls })
+  for (const more of [{}, { ca }]) {
+    const client = await connectRaw(t, { ...running, ...more })
+    const before = running.connects.length
+    // The second request has come before the first is answered.
+    client.send(`${connectHead}CONNECT b:443 HTTP/1.1\r\nProxy-Authorization: Basic YTpi\r\n\r\nearly`)
+    await waitUntil(() => running.connects.length === before + 1, 'the first request')
+    running.connects[before]?.again?.()
+    await waitUntil(() => running.connects.length === before + 2, 'the second request')
+    const second = running.connects[before + 1]
+    t.match(second, { target: 'b:443', authorization: 'Basic YTpi', client: { port: running.connects[before]?.client.port } })
+    t.equal(second?.early.toString(), 'early')
+    second?.again?.()
+    client.send(' is no head\r\n\r\n')
+    await waitUntil(() => running.unusables.length > 0, 'what is no head')
+    t.match(running.unusables.splice(0), [{ refusal: { reason: 'bad_request' } }])
+  }
+})
+
+t.test('a client may ask anew a few times, not for ever', async (t) => {
+  const running = await startListener(t)
+  const client = await connectRaw(t, running)
+  for (let asked = 1; asked <= 4; asked++) {
+    client.send(connectHead)
+    await waitUntil(() => running.connects.length === asked, `request ${asked}`)
+    t.equal(running.connects.at(-1)?.again === undefined, asked === 4)
+    running.connects.at(-1)?.again?.()
+  }
+})
+
+t.test('a client that has been answered and asks nothing more is closed without a word', async (t) => {
+  const running = await startListener(t, { headTimeoutMs: 50 })
+  const silent = await connectRaw(t, running)
+  silent.send(connectHead)
+  await waitUntil(() => running.connects.length === 1, 'the request')
+  running.connects[0]?.again?.()
+  t.equal((await silent.ended).bytes.length, 0)
+  t.equal(running.unusables.length, 0)
+  const slow = await connectRaw(t, running)
+  slow.send(connectHead)
+  await waitUntil(() => running.connects.length === 2, 'the request')
+  running.connects[1]?.again?.()
+  slow.send('CONN')
+  await waitUntil(() => running.unusables.length > 0, 'the time to be up')
+  t.match(running.unusables, [{ refusal: { reason: 'head_timeout' } }])
 })
 
 t.test('half a head is handed over as unusable when the time is up', async (t) => {

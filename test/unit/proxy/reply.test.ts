@@ -3,8 +3,9 @@ import { STATUS_CODES } from 'node:http'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import fc from 'fast-check'
 import { type Item, Token, parseList } from 'structured-headers'
+import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { established, renderRefusal, sendRefusal } from '../../../src/proxy/reply.ts'
+import { httpVoice, renderRefusal, sendRefusal } from '../../../src/proxy/reply.ts'
 import { type Refusal, reasonWords, reasons, refuse } from '../../../src/refusal/reasons.ts'
 
 const request = { target: 'evil.example:443', tunnelId: 'm1-1' }
@@ -86,7 +87,9 @@ t.test('a status line is cut at 199 characters, and says so', async (t) => {
 })
 
 t.test('the 200 is a status line and nothing else', async (t) => {
-  t.equal(established, 'HTTP/1.1 200 Connection established\r\n\r\n')
+  const stream = new PassThrough()
+  httpVoice.open(stream)
+  t.equal(String(stream.read()), 'HTTP/1.1 200 Connection established\r\n\r\n')
 })
 
 const refusal: Refusal = refuse('host_not_allowed', 'evil.example is not an endpoint of contoso.azurecr.io', 'Ask.')

@@ -7,7 +7,8 @@ import { listenOnLoopback } from '../../../src/lab/loopback.ts'
 import { parseAddress } from '../../../src/net/address.ts'
 import { parseCidr } from '../../../src/net/cidr.ts'
 import { createPolicy } from '../../../src/policy/policy.ts'
-import { type ConnectRequest, type TunnelServices, serveTunnel } from '../../../src/proxy/tunnel.ts'
+import { type TunnelRequest, type TunnelServices, serveTunnel } from '../../../src/proxy/tunnel.ts'
+import { httpVoice } from '../../../src/proxy/reply.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import { createTunnelTable } from '../../../src/proxy/tunnel-table.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
@@ -81,11 +82,12 @@ async function openRequest (t: Test, early = '') {
   const client = await connectRaw(t, { host: '127.0.0.1', port })
   const [socket] = await accepted
   socket.on('error', () => {})
-  const request: ConnectRequest = {
+  const request: TunnelRequest = {
     client: { address: loopbackAddress, port: socket.remotePort },
     end: { stream: socket, socket },
     target,
     early: Buffer.from(early),
+    voice: httpVoice,
   }
   return { client, request }
 }

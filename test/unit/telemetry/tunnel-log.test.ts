@@ -34,7 +34,8 @@ t.test('a tunnel is one line at its end, with all there is to say of it', async 
   record.judged({ authority, rule })
   const bytes = { fromClient: 0, fromUpstream: 0 }
   clock.now += 25
-  record.established({ address: '20.62.128.4:443' }, bytes)
+  record.answered({ address: '20.62.128.4:443' })
+  record.established(bytes)
   t.same(lines, [], 'nothing is written while it runs')
   Object.assign(bytes, { fromClient: 517, fromUpstream: 1_048_576 })
   clock.now += 4_000
@@ -112,7 +113,8 @@ t.test('a mistake behind the 200 ends the tunnel: it does not stay among those t
     const { clock, lines, log, metrics } = createTestLog()
     const record = log.open(client, 'contoso.azurecr.io:443')
     record.judged({ authority, rule })
-    record.established({ address: '20.62.128.4:443' }, { fromClient: 5, fromUpstream: 6 })
+    record.answered({ address: '20.62.128.4:443' })
+    record.established({ fromClient: 5, fromUpstream: 6 })
     clock.now += 1_000
     close(record)
     t.match(metrics.totals(), { tunnels: 1, tunnelsActive: 0, bytesFromClient: 5, bytesFromUpstream: 6 })
@@ -136,7 +138,8 @@ t.test('whatever happens in whatever order, a record writes one line and is coun
     const record = log.open(client, 'contoso.azurecr.io:443')
     if (isEstablished) {
       record.judged({ authority, rule })
-      record.established({ address: '20.62.128.4:443' }, { fromClient: 1, fromUpstream: 1 })
+      record.answered({ address: '20.62.128.4:443' })
+      record.established({ fromClient: 1, fromUpstream: 1 })
     }
     for (const take of steps) take(record)
     record.ended('stopped')
@@ -205,7 +208,8 @@ t.test('what is remembered by name is told once at the 200 or the refusal, and o
   const unlisted = { authority: { host: 'a.example', port: 443 }, rule: { registry: '', class: 'unlisted', region: '' } }
   const opened = log.open(client, 'A.example:443')
   opened.judged({ ...unlisted, reported: { reason: 'host_not_allowed' } })
-  opened.established({ address: '20.1.2.3:443' }, { fromClient: 1, fromUpstream: 42 })
+  opened.answered({ address: '20.1.2.3:443' })
+  opened.established({ fromClient: 1, fromUpstream: 42 })
   opened.ended('closed')
   opened.refused(refuse('internal', 'late', 'Nothing.'))
   const refused = log.open(client, 'b.example:443')
