@@ -109,6 +109,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     slowTargets: createSlowTargets(),
     startRelay: (options: RelayOptions) => demandStarted(relays).start(options),
     log,
+    serverName: tunnel.serverName,
     connectTimeoutMs: tunnel.connectTimeoutMs,
     idleTimeoutMs: tunnel.idleTimeoutMs,
     onAttempt: metrics.attempted,

@@ -5,7 +5,7 @@ import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
 import type { TagFile } from '../tags/tag-file.ts'
-import type { CheckedSettings, logLevels, policyModes, relayEngines } from './schema.ts'
+import type { CheckedSettings, logLevels, policyModes, relayEngines, serverNameModes } from './schema.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
 /** What the program runs on: checked, complete, in the program's own units, and frozen. */
@@ -22,6 +22,7 @@ export interface Configuration {
   }
   readonly clients: { readonly allow: readonly Cidr[] }
   readonly tunnel: {
+    readonly serverName: { readonly mode: typeof serverNameModes[number], readonly timeoutMs: number }
     readonly connectTimeoutMs: number
     readonly idleTimeoutMs: number
     readonly maxTunnels: number
@@ -87,6 +88,7 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
     },
     clients: { allow: clients.allow },
     tunnel: {
+      serverName: { mode: tunnel.serverName, timeoutMs: tunnel.helloTimeout },
       connectTimeoutMs: tunnel.connectTimeout,
       idleTimeoutMs: tunnel.idleTimeout,
       maxTunnels: tunnel.maxTunnels,

@@ -29,6 +29,8 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
     },
     clients: { allow: clients.allow.map(({ text }) => text) },
     tunnel: {
+      serverName: tunnel.serverName.mode,
+      helloTimeout: formatDuration(tunnel.serverName.timeoutMs),
       connectTimeout: formatDuration(tunnel.connectTimeoutMs),
       idleTimeout: formatDuration(tunnel.idleTimeoutMs),
       maxTunnels: tunnel.maxTunnels,

@@ -16,6 +16,9 @@ export const relayEngines = ['auto', 'splice', 'stream'] as const
 /** What becomes of a host that nothing lets through: refused, or told of and let through. */
 export const policyModes = ['enforce', 'report'] as const
 
+/** What becomes of a tunnel that does not begin with the TLS of its host. */
+export const serverNameModes = ['enforce', 'report', 'off'] as const
+
 /** What is written to a log: these and what is graver. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 
@@ -68,6 +71,12 @@ const listenSchema = section({
 })
 
 const tunnelSchema = section({
+  serverName: choice(serverNameModes).prefault('enforce').meta({
+    description: 'What becomes of a tunnel that does not begin with TLS for its own host (the server name of the ClientHello): `enforce` ends it with a TLS alert, `report` carries it and tells of it in the log and in `would_refuse_total`, `off` does not look.',
+  }),
+  helloTimeout: duration({ from: '1ms', to: '5m' }).prefault('10s').meta({
+    description: 'How long a client may take to send that ClientHello, from the opening of the tunnel.',
+  }),
   connectTimeout: duration({ from: '1ms', to: '5m' }).prefault('10s').meta({
     description: 'How long finding and connecting to the registry may take, over all its addresses.',
   }),

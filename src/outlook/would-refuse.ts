@@ -52,9 +52,8 @@ export function describeWouldRefuse (sources: WouldRefuseSources): WouldRefuseVi
   const hosts = state.hosts.map((sighting): WouldRefuseHost => {
     const decision = policy.decideTarget(`${sighting.host}:443`)
     if (!decision.allow) return { ...viewSighting(sighting), allowedBy: '', refusal: decision.refusal }
-    // Its name was never the matter, so it may be refused by its address as before.
-    const isByAddress = sighting.reason === 'address_outside_service_tags'
-    return { ...viewSighting(sighting), allowedBy: isByAddress ? '' : decision.rule.source }
+    const isByName = !reasonsBehindNames.has(sighting.reason)
+    return { ...viewSighting(sighting), allowedBy: isByName ? decision.rule.source : '' }
   }).sort(compareHosts)
   const refused = new Set(hosts.filter(({ refusal }) => refusal !== undefined).map(({ host }) => host as HostName))
   const additions = listAdditions([...refused], lists, makePolicy)
@@ -69,6 +68,9 @@ export function describeWouldRefuse (sources: WouldRefuseSources): WouldRefuseVi
     yaml: formatAdditions(additions),
   }
 }
+
+/** Its name was never the matter, so it may be refused as before. */
+const reasonsBehindNames = new Set(['address_outside_service_tags', 'not_tls', 'server_name_mismatch', 'hello_timeout'])
 
 function viewSighting ({ firstSeen, lastSeen, ...sighting }: HostSighting): Omit<WouldRefuseHost, 'allowedBy'> {
   return { ...sighting, firstSeen: new Date(firstSeen).toISOString(), lastSeen: new Date(lastSeen).toISOString() }

@@ -3,9 +3,11 @@ import type { Policy } from '../policy/policy.ts'
 import type { Denied } from '../refusal/reasons.ts'
 import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
 import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
+import { alertVoice } from './alert.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
 import { type ReachServices, describeUpstream, reach } from './reach.ts'
 import { type Voice, httpVoice } from './reply.ts'
+import { ClientLeftError, type ServerNameRule, verifyServerName } from './server-name.ts'
 import { watchSetup } from './setup-watch.ts'
 import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
 
@@ -41,6 +43,8 @@ export interface TunnelServices extends ReachServices {
   readonly tunnels: TunnelTable
   readonly startRelay: (options: RelayOptions) => Relay
   readonly log: TunnelLog
+  /** How tunnels are to begin. */
+  readonly serverName: ServerNameRule
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
 }
@@ -64,11 +68,12 @@ interface OpenTunnel {
 
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: TunnelRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
-  const { client, end, target, early, voice } = request
-  const { tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs } = services
+  const { client, end, target, early } = request
+  const { tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
+  let voice = request.voice
   let place: TunnelPlace | undefined
   let upstream: RelayEnd | undefined
   try {
@@ -79,18 +84,23 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
     place = permit(tunnels.admit(client.address.text, record)).place
     const dialled = await reach({ policy, rule, authority }, setup, services)
     upstream = { stream: dialled.socket, socket: dialled.socket }
+    // It may be reset while the client takes its time; the relay looks then.
+    dialled.socket.on('error', ignoreError)
     setup.done()
     voice.open(end.stream)
+    voice = alertVoice
     record.answered(describeUpstream(dialled.target))
-    const relay = startRelay({ client: end, upstream, early, idleTimeoutMs })
+    const opening = await verifyServerName(end.stream, early, authority.host, serverName)
+    const relay = startRelay({ client: end, upstream, early: opening.bytes, idleTimeoutMs })
     place.relay = relay
-    record.established(relay.bytes)
+    record.established(relay.bytes, opening.reported)
     return { relay, record, place }
   } catch (error) {
     setup.done()
-    if (setup.isClientGone()) record.abandoned()
-    else if (upstream === undefined) refuseRequest(end, record, describeFailure(error, record.target), voice)
-    else abort(end, upstream, place?.relay, record, error)
+    upstream?.stream.destroy()
+    if (place?.relay !== undefined) abort(end, place.relay, record, error)
+    else if (setup.isClientGone() || error instanceof ClientLeftError) abandon(end, record)
+    else refuseRequest(end, record, describeFailure(error, record.target), voice)
     place?.release()
     return undefined
   }
@@ -118,12 +128,17 @@ export function permit<Decision extends { readonly allow: true } | Denied> (deci
   return decision as Extract<Decision, { readonly allow: true }>
 }
 
-/** A bug behind the 200: nothing can be said to the client any more. */
-function abort (
-  end: RelayEnd, upstream: RelayEnd, relay: Relay | undefined, record: TunnelRecord, error: unknown,
-): void {
-  relay?.stop()
+/** Nobody is there to be answered. */
+function abandon (end: RelayEnd, record: TunnelRecord): void {
   end.stream.destroy()
-  upstream.stream.destroy()
+  record.abandoned()
+}
+
+/** A bug behind the start of the relay: nothing can be said to the client any more. */
+function abort (end: RelayEnd, relay: Relay, record: TunnelRecord, error: unknown): void {
+  relay.stop()
+  end.stream.destroy()
   record.refused(describeFailure(error, record.target).refusal, error)
 }
+
+function ignoreError (): void {}

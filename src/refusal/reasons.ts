@@ -1,4 +1,7 @@
-/** How a reason is said to HTTP: the status code, and the error type of `Proxy-Status` (RFC 9209 §2.3). */
+/**
+ * How a reason is said to HTTP: the status code, and the error type of `Proxy-Status` (RFC 9209 §2.3). Behind the 200,
+ * and to clients that send no CONNECT, it is said by a TLS alert (proxy/alert.ts).
+ */
 export interface ReasonSemantics {
   readonly status: number
   readonly proxyStatusError: string
@@ -31,6 +34,9 @@ export const reasons = {
   answer_failed: { status: 502, proxyStatusError: 'http_response_incomplete' },
   answer_too_large: { status: 502, proxyStatusError: 'http_response_body_size' },
   answer_timeout: { status: 504, proxyStatusError: 'http_response_timeout' },
+  not_tls: { status: 403, proxyStatusError: 'http_request_denied' },
+  server_name_mismatch: { status: 403, proxyStatusError: 'http_request_denied' },
+  hello_timeout: { status: 408, proxyStatusError: 'http_request_error' },
   tunnel_limit: { status: 503, proxyStatusError: 'connection_limit_reached' },
   client_tunnel_limit: { status: 429, proxyStatusError: 'connection_limit_reached' },
   shutting_down: { status: 503, proxyStatusError: 'proxy_internal_response' },

@@ -113,6 +113,7 @@ function takeExtensionLength (reader: HelloReader, least: number, most: number, 
 const alerts = {
   handshake_failure: 40,
   access_denied: 49,
+  internal_error: 80,
   unrecognized_name: 112,
 } as const
 

@@ -29,7 +29,7 @@ dns:
   hosts:
     contoso.azurecr.io: ['127.0.0.1:${upstream.port}']
     contoso.eastus.data.azurecr.io: ['127.0.0.1:${blackHole}']
-tunnel: { connectTimeout: ${connectTimeoutMs}ms }
+tunnel: { serverName: off, connectTimeout: ${connectTimeoutMs}ms }
 `
 const gateway = await startGateway(t, `${configuration}
 listen: { ${tlsKeys} }

@@ -31,6 +31,7 @@ registries:
 dns:
   servers: ['127.0.0.1:${nameServer.port}']
   hosts: ${JSON.stringify(hosts)}
+tunnel: { serverName: off }
 `)
 
 t.test('a hostile target is refused for its reason', async (t) => {

@@ -45,6 +45,7 @@ registries:
   - { loginServer: fabrikam.azurecr.io, regions: [eastus], privateEndpoints: [127.0.0.0/8] }
 addresses: { serviceTagsFile: '${file}'${keys} }
 dns: { servers: ['${names.address}:${names.port}']${more} }
+tunnel: { serverName: off }
 `)
   return { ...gateway, folder, file }
 }

@@ -16,14 +16,16 @@ import { waitUntil } from '../support/wait-until.ts'
 const target = 'contoso.azurecr.io:443'
 const login = { registry: 'contoso.azurecr.io', class: 'login' }
 
-/** The configuration of a gateway whose registry is at these addresses, or must be asked for. */
+/** A gateway whose registry is at these addresses, or must be asked for; what goes through its tunnels is no TLS. */
 function configure ({ addresses, more = '', privateEndpoints = '127.0.0.0/8' }: {
   addresses?: readonly string[], more?: string, privateEndpoints?: string,
 }): string {
+  const tunnel = /^tunnel:/m.test(more) ? '' : 'tunnel: { serverName: off }'
   const dns = addresses === undefined ? '' : `dns: { hosts: { contoso.azurecr.io: ${JSON.stringify(addresses)} } }`
   return `
 registries: [{ loginServer: contoso.azurecr.io, regions: [eastus], privateEndpoints: [${privateEndpoints}] }]
 ${dns}
+${tunnel}
 ${more}
 `
 }
@@ -115,7 +117,7 @@ t.test('a refusal says one word in the status line, Proxy-Status, the problem, t
 
   await t.test('dns_timeout, when the time for a tunnel is up before that of the name servers', async (t) => {
     const names = await startNames(t, { silent: true })
-    const more = `dns: { servers: ['127.0.0.1:${names.port}'], timeout: 1m }\ntunnel: { connectTimeout: 100ms }`
+    const more = `dns: { servers: ['127.0.0.1:${names.port}'], timeout: 1m }\ntunnel: { serverName: off, connectTimeout: 100ms }`
     await seeRefusal(t, await startGateway(t, configure({ more })), 'dns_timeout')
   })
 
@@ -129,13 +131,13 @@ t.test('a refusal says one word in the status line, Proxy-Status, the problem, t
 
   await t.test('connect_timeout', async (t) => {
     const port = (await startFullListener(t)).port
-    const gateway = await startInFrontOf(t, { port }, 'tunnel: { connectTimeout: 200ms }')
+    const gateway = await startInFrontOf(t, { port }, 'tunnel: { serverName: off, connectTimeout: 200ms }')
     await seeRefusal(t, gateway, 'connect_timeout')
     t.equal(await gateway.readMetric('acr_egress_connect_attempts_total', { outcome: 'timeout' }), 1)
   })
 
   await t.test('tunnel_limit, until a tunnel has ended', async (t) => {
-    const gateway = await startInFrontOf(t, await startEchoUpstream(t), 'tunnel: { maxTunnels: 1 }')
+    const gateway = await startInFrontOf(t, await startEchoUpstream(t), 'tunnel: { serverName: off, maxTunnels: 1 }')
     const first = await openTunnel(t, gateway)
     await seeRefusal(t, gateway, 'tunnel_limit')
     first.socket.end()
@@ -144,7 +146,7 @@ t.test('a refusal says one word in the status line, Proxy-Status, the problem, t
   })
 
   await t.test('client_tunnel_limit, for one client and not for another', async (t) => {
-    const gateway = await startInFrontOf(t, await startEchoUpstream(t), 'tunnel: { maxTunnelsPerClient: 1 }')
+    const gateway = await startInFrontOf(t, await startEchoUpstream(t), 'tunnel: { serverName: off, maxTunnelsPerClient: 1 }')
     await openTunnel(t, gateway)
     await seeRefusal(t, gateway, 'client_tunnel_limit')
     const other = await connectRaw(t, { ...gateway.proxy, localAddress: '127.0.0.2' })
@@ -237,7 +239,7 @@ for (const engine of ['stream', 'splice'] as const) {
 
   t.test(`${engine}: a tunnel through which nothing moves is reset when its time is up`, async (t) => {
     const upstream = await startUpstream(t)
-    const gateway = await startInFrontOf(t, upstream, `tunnel: { idleTimeout: 100ms }\n${relay}`)
+    const gateway = await startInFrontOf(t, upstream, `tunnel: { serverName: off, idleTimeout: 100ms }\n${relay}`)
     const { client, server } = await openPair(t, gateway, upstream)
     const endings = [codeOfEnd(client.socket), codeOfEnd(server)]
     t.strictSame(await Promise.all(endings), ['ECONNRESET', 'ECONNRESET'])
@@ -294,6 +296,7 @@ dns:
   hosts:
     contoso.azurecr.io: ['127.0.0.1:${upstream.port}']
     contoso.eastus.data.azurecr.io: ['127.0.0.1:${blackHole}']
+tunnel: { serverName: off }
 ${relay}
 `)
     const { client, server } = await openPair(t, gateway, upstream)

@@ -46,6 +46,7 @@ async function startProxy (t: Test, port: number) {
     slowTargets: createSlowTargets(),
     startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),
+    serverName: { mode: 'off', timeoutMs: 5000 },
     connectTimeoutMs: 5000,
     idleTimeoutMs: 5000,
     onAttempt () {},

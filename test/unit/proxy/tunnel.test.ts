@@ -65,6 +65,7 @@ function createServices (lookup: Names['lookup'], more: Partial<TunnelServices> 
     slowTargets: createSlowTargets(),
     startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),
+    serverName: { mode: 'off', timeoutMs: 5000 },
     connectTimeoutMs: 5000,
     idleTimeoutMs: 5000,
     onAttempt () {},
