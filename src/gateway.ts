@@ -120,11 +120,12 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     headTimeoutMs: listen.headTimeoutMs,
     maxConnections: tunnel.maxTunnels + connectionsBesideTunnels,
     events: metrics,
-    onConnect: (request) => { void serveTunnel(request, services) },
+    isTransparent: listen.isTransparent,
+    onTunnel: (request) => { void serveTunnel(request, services) },
     onPlain: (request) => { void servePlain(request, services) },
-    onUnusable: ({ client, end, target, refusal }) => {
+    onUnusable: ({ client, end, target, refusal, voice }) => {
       const record = log.open(formatSocketAddress(client.address.text, client.port), target)
-      refuseRequest(end, record, new TunnelFailure(refusal))
+      refuseRequest(end, record, new TunnelFailure(refusal), voice)
     },
   })
   const outlook = createOutlook({ configuration, policy: () => policy, makePolicy: createConfiguredPolicy, names, now })

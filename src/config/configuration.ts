@@ -17,6 +17,7 @@ export interface Configuration {
     readonly address: string
     readonly port: number
     readonly headTimeoutMs: number
+    readonly isTransparent: boolean
     /** Absent: clear text only. */
     readonly tls?: TlsFiles
   }
@@ -84,6 +85,7 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
       address: listen.address,
       port: listen.port,
       headTimeoutMs: listen.headTimeout,
+      isTransparent: listen.transparent,
       ...tls === undefined ? {} : { tls },
     },
     clients: { allow: clients.allow },

@@ -25,6 +25,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       address: listen.address,
       port: listen.port,
       headTimeout: formatDuration(listen.headTimeoutMs),
+      transparent: listen.isTransparent,
       ...listen.tls === undefined ? {} : { tls: { certFile: listen.tls.certFile, keyFile: listen.tls.keyFile } },
     },
     clients: { allow: clients.allow.map(({ text }) => text) },

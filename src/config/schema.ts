@@ -67,6 +67,9 @@ const listenSchema = section({
   headTimeout: duration({ from: '1ms', to: '5m' }).prefault('10s').meta({
     description: 'How long a client may take to say what it wants, from the connection to the end of its request\'s head.',
   }),
+  transparent: bool().prefault(false).meta({
+    description: 'Whether TLS that comes without a CONNECT is tunnelled to the host that it names, if that is let through: for devices that cannot be given a proxy, and are pointed here by DNS (docs/transparent.md).',
+  }),
   tls: tlsSchema.optional().meta({ description: 'Serves TLS besides clear text on the same port, for `https://` proxy URLs. Absent: clear text only.' }),
 })
 

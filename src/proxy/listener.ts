@@ -1,13 +1,19 @@
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Address, parseAddress, unmapAddress } from '../net/address.ts'
+import type { CutSignal } from '../net/cut-signal.ts'
+import type { HostName } from '../net/host-name.ts'
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
+import { alertVoice } from './alert.ts'
+import { readFirstBytes } from './first-bytes.ts'
 import { type ConnectHead, createHeadParser } from './head-parser.ts'
 import { createTlsFront } from './tls-front.ts'
 import type { PlainRequest } from './plain-http.ts'
-import { httpVoice } from './reply.ts'
+import { createRepeatedHellos } from './repeated-hellos.ts'
+import { type Voice, httpVoice } from './reply.ts'
+import { judgeHello, refuseProblem } from './server-name.ts'
 import type { Client, TunnelRequest } from './tunnel.ts'
 
 /** A request that cannot be served: its head is none that can be read, or there is no whole head. */
@@ -17,6 +23,8 @@ export interface UnusableRequest {
   /** What there was of a request target; '' before there is one. */
   readonly target: string
   readonly refusal: Refusal
+  /** What the client understands. */
+  readonly voice: Voice
 }
 
 /** What the listener counts; the verbs of the metrics. */
@@ -36,8 +44,10 @@ export interface ListenerOptions {
   /** Most connections at once that are not on a relay thread; further ones are closed as they come. */
   readonly maxConnections: number
   readonly events: ConnectionEvents
-  /** Takes over the client's end of a CONNECT. */
-  readonly onConnect: (request: TunnelRequest) => void
+  /** Whether TLS for another name than the gateway's own asks for a tunnel there, without a CONNECT. */
+  readonly isTransparent: boolean
+  /** Takes over the client's end of a CONNECT, or of TLS that asks for a tunnel. */
+  readonly onTunnel: (request: TunnelRequest) => void
   /** Takes over the client's end of a request of any other method. */
   readonly onPlain: (request: PlainRequest) => void
   /** Takes over the client's end of anything else. */
@@ -81,8 +91,9 @@ const keepAliveMs = 60_000
 
 /** One port for `http://` and `https://` proxy URLs: the first byte of a connection decides. */
 export function createListener (options: ListenerOptions): Listener {
-  const { events, headTimeoutMs, maxConnections, onConnect, onPlain, onUnusable } = options
+  const { events, headTimeoutMs, maxConnections, isTransparent, onTunnel, onPlain, onUnusable } = options
   const connections: Roster<Connection> = []
+  const hellos = createRepeatedHellos()
   const tls = options.tls === undefined
     ? undefined
     : createTlsFront({
@@ -102,7 +113,7 @@ export function createListener (options: ListenerOptions): Listener {
   const heads = createHeadParser({
     connect (stream, head) {
       const connection = claim(stream)
-      if (connection !== undefined) onConnect(createRequest(connection, stream, head))
+      if (connection !== undefined) onTunnel(createRequest(connection, stream, head))
       // Already refused; Node stops reading at a CONNECT, and the rest must still be thrown away.
       else stream.resume()
     },
@@ -113,7 +124,7 @@ export function createListener (options: ListenerOptions): Listener {
     },
     unusable (stream, target, refusal) {
       const connection = claim(stream)
-      if (connection !== undefined) onUnusable({ ...endOf(connection, stream), target, refusal })
+      if (connection !== undefined) onUnusable({ ...endOf(connection, stream), target, refusal, voice: httpVoice })
     },
     broken: (stream) => stream.destroy(),
   })
@@ -152,13 +163,45 @@ export function createListener (options: ListenerOptions): Listener {
     }
     this.unshift(bytes)
     if (bytes[0] !== tlsHandshake) readHead(this, this)
+    else if (isTransparent) void sortHello(this)
     else if (tls !== undefined) tls.shakeHands(this)
-    else refuseHandshake(this)
+    else turnAway(this, refuseTls(), httpVoice)
   }
 
-  function refuseHandshake (socket: Socket): void {
+  /** TLS with the gateway, or through it: the server name says. */
+  async function sortHello (socket: Socket): Promise<void> {
+    // Closing the connection when the time is up ends the reading too.
+    const first = await readFirstBytes(socket, nothing, judgeHello, neverCut)
+    if (first.kind !== 'judged') {
+      socket.destroy()
+      return
+    }
+    const { verdict, bytes } = first
+    if (verdict.state === 'not_tls') {
+      turnAway(socket, refuseProblem(verdict.problem), alertVoice)
+      return
+    }
+    const { serverName } = verdict
+    const isForGateway = serverName === undefined || tls?.isOwnName(serverName) === true
+    if (!isForGateway) tunnelHello(socket, serverName, bytes)
+    else if (tls === undefined) turnAway(socket, refuseNameless(), alertVoice)
+    else {
+      socket.unshift(bytes)
+      tls.shakeHands(socket)
+    }
+  }
+
+  function tunnelHello (socket: Socket, serverName: HostName, hello: Buffer): void {
     const connection = claim(socket)
-    if (connection !== undefined) onUnusable({ ...endOf(connection, socket), target: '', refusal: refuseTls() })
+    if (connection === undefined) return
+    const request = { ...endOf(connection, socket), target: `${serverName}:443`, early: hello, voice: alertVoice }
+    if (hellos.hasMet(hello)) onUnusable({ ...request, refusal: refuseLoop(serverName) })
+    else onTunnel(request)
+  }
+
+  function turnAway (socket: Socket, refusal: Refusal, voice: Voice): void {
+    const connection = claim(socket)
+    if (connection !== undefined) onUnusable({ ...endOf(connection, socket), target: '', refusal, voice })
   }
 
   /** From here on the client understands an answer in HTTP. */
@@ -199,7 +242,7 @@ export function createListener (options: ListenerOptions): Listener {
     stopTimer(connection)
     // Who has been answered and asks nothing more is told nothing more.
     if (stream === undefined || socket.bytesRead === answeredAtByte) socket.destroy()
-    else onUnusable({ ...endOf(connection, stream), target: '', refusal: refuseSlow(headTimeoutMs) })
+    else onUnusable({ ...endOf(connection, stream), target: '', refusal: refuseSlow(headTimeoutMs), voice: httpVoice })
   }
 
   server.on('connection', accept)
@@ -227,6 +270,9 @@ export function createListener (options: ListenerOptions): Listener {
 }
 
 function ignoreError (): void {}
+
+const nothing = Buffer.alloc(0)
+const neverCut: CutSignal = { aborted: false, addEventListener () {}, removeEventListener () {} }
 
 /** Whether it ran: while it does, the connection is the listener's. */
 function stopTimer (connection: Connection): boolean {
@@ -257,4 +303,14 @@ function refuseTls (): Refusal {
 function refuseSlow (timeoutMs: number): Refusal {
   return refuse('head_timeout', `no whole request within ${timeoutMs / 1000} s`,
     'See what holds the client up, or raise listen.headTimeout.')
+}
+
+function refuseNameless (): Refusal {
+  return refuse('server_name_mismatch', 'the TLS of the client names no server',
+    'Where there is no CONNECT the server name is all that says where to; use a client that sends it.')
+}
+
+function refuseLoop (serverName: HostName): Refusal {
+  return refuse('loop_detected', `the tunnel to ${serverName} has led back to this gateway`,
+    'Give the gateway name servers, or dns.hosts, that know the registry\'s own addresses.')
 }

@@ -60,7 +60,7 @@ export function judgeHello (bytes: Buffer): Exclude<HelloReading, { state: 'part
 }
 
 function refuseHello (reading: Exclude<HelloReading, { state: 'partial' }>, host: HostName): Refusal | undefined {
-  if (reading.state === 'not_tls') return refuseOther(problems[reading.problem])
+  if (reading.state === 'not_tls') return refuseProblem(reading.problem)
   if (reading.serverName === host) return undefined
   return refuseName(reading.serverName, reading.hasEch, host)
 }
@@ -68,13 +68,18 @@ function refuseHello (reading: Exclude<HelloReading, { state: 'partial' }>, host
 const problems: Readonly<Record<HelloProblem, string>> = {
   no_handshake: 'does not begin with TLS',
   no_client_hello: 'begins with TLS that was begun elsewhere',
-  malformed: 'begins with a ClientHello that is damaged',
-  too_large: `begins with a ClientHello of over ${maxHelloBytes / 1024} KiB`,
-  unusable_name: 'begins with a ClientHello whose server name is none',
+  malformed: 'sends a ClientHello that is damaged',
+  too_large: `sends a ClientHello of over ${maxHelloBytes / 1024} KiB`,
+  unusable_name: 'sends a ClientHello whose server name is none',
+}
+
+/** What is said of bytes that are no ClientHello. */
+export function refuseProblem (problem: HelloProblem): Refusal {
+  return refuseOther(problems[problem])
 }
 
 function refuseOther (what: string): Refusal {
-  return refuse('not_tls', `the tunnel ${what}`,
+  return refuse('not_tls', `the client ${what}`,
     'Only TLS is let through; see what the client sends, and that it speaks https to the registry.')
 }
 

@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
+import type { HostName } from '../net/host-name.ts'
 
 export interface TlsFrontOptions {
   readonly certificatePem: string
@@ -16,6 +18,8 @@ export interface TlsFrontOptions {
 export interface TlsFront {
   /** Takes over a socket whose first bytes, put back, are those of a handshake. */
   shakeHands (socket: Socket): void
+  /** Whether the certificate is for this name. */
+  isOwnName (name: HostName): boolean
 }
 
 /** TLS 1.2 and 1.3 over sockets it is handed; a server of Node's that never listens. */
@@ -49,7 +53,9 @@ export function createTlsFront (options: TlsFrontOptions): TlsFront {
     onFailed()
   })
 
+  const certificate = new X509Certificate(certificatePem)
   return {
+    isOwnName: (name) => certificate.checkHost(name, { subject: 'never' }) !== undefined,
     shakeHands (socket) {
       const key = connectionKey(socket)
       underway.set(key, socket)

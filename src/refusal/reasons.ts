@@ -37,6 +37,7 @@ export const reasons = {
   not_tls: { status: 403, proxyStatusError: 'http_request_denied' },
   server_name_mismatch: { status: 403, proxyStatusError: 'http_request_denied' },
   hello_timeout: { status: 408, proxyStatusError: 'http_request_error' },
+  loop_detected: { status: 508, proxyStatusError: 'proxy_loop_detected' },
   tunnel_limit: { status: 503, proxyStatusError: 'connection_limit_reached' },
   client_tunnel_limit: { status: 429, proxyStatusError: 'connection_limit_reached' },
   shutting_down: { status: 503, proxyStatusError: 'proxy_internal_response' },

@@ -228,7 +228,7 @@ t.test('a client that leaves without a word has left, and one that leaves within
   const cut = await openTunnel(t, gateway)
   cut.socket.end(hello.subarray(0, 50))
   t.same(await cut.ended, { bytes: accessDenied, how: 'end' })
-  t.match(await gateway.tunnelLine(2), { reason: 'not_tls', detail: 'the tunnel ended within its ClientHello' })
+  t.match(await gateway.tunnelLine(2), { reason: 'not_tls', detail: 'the client ended within its ClientHello' })
   await gateway.settle()
 })
 
