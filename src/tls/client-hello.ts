@@ -109,7 +109,16 @@ function takeExtensionLength (reader: HelloReader, least: number, most: number, 
   return length
 }
 
-/** What a client is told in place of a ServerHello, by the numbers of RFC 8446 §6. */
+/**
+ * What a client is told in place of a ServerHello, by the numbers of RFC 8446 §6. What people then read, for
+ * unrecognized_name and access_denied:
+ *
+ * - OpenSSL, so curl, Node and Python: `tlsv1 unrecognized name`, `tlsv1 alert access denied`
+ * - Go, so docker, containerd, podman and skopeo: `remote error: tls: unrecognized name`, `… access denied`
+ * - GnuTLS, so git: `The server name sent was not recognized`, `Access was denied`
+ * - Java: `Received fatal alert: unrecognized_name`, `… access_denied`
+ * - Chromium: `ERR_SSL_UNRECOGNIZED_NAME_ALERT`, `ERR_SSL_PROTOCOL_ERROR`
+ */
 const alerts = {
   handshake_failure: 40,
   access_denied: 49,
