@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Address } from '../net/address.ts'
-import type { CutSignal } from '../net/cut-signal.ts'
+import { type CutSignal, unlessAborted } from '../net/cut-signal.ts'
 import type { HostName } from '../net/host-name.ts'
 import { Question, type Recollection, waitFor } from './question.ts'
 import type { Answer, QueryOutcome, Resolver } from './resolver.ts'
@@ -235,18 +235,4 @@ const outcomesByWeight = [
 
 function worstOutcome (answers: readonly Answer[]): LookupError['outcome'] {
   return outcomesByWeight.find((outcome) => answers.some((answer) => answer.outcome === outcome)) ?? 'failed'
-}
-
-/** What the promise brings, or `undefined` when the signal is aborted first; leaves no listener behind. */
-async function unlessAborted<T> (promise: Promise<T>, signal: CutSignal | undefined): Promise<T | undefined> {
-  if (signal === undefined) return await promise
-  let wake = (): void => {}
-  const aborted = new Promise<undefined>((resolve) => { wake = () => resolve(undefined) })
-  signal.addEventListener('abort', wake)
-  if (signal.aborted) wake()
-  try {
-    return await Promise.race([aborted, promise])
-  } finally {
-    signal.removeEventListener('abort', wake)
-  }
 }

@@ -8,3 +8,17 @@ export interface CutSignal {
   addEventListener (type: 'abort', listener: () => void): void
   removeEventListener (type: 'abort', listener: () => void): void
 }
+
+/** What the promise brings, or `undefined` when the signal is aborted first; leaves no listener behind. */
+export async function unlessAborted<T> (promise: Promise<T>, signal: CutSignal | undefined): Promise<T | undefined> {
+  if (signal === undefined) return await promise
+  let wake = (): void => {}
+  const aborted = new Promise<undefined>((resolve) => { wake = () => resolve(undefined) })
+  signal.addEventListener('abort', wake)
+  if (signal.aborted) wake()
+  try {
+    return await Promise.race([aborted, promise])
+  } finally {
+    signal.removeEventListener('abort', wake)
+  }
+}
