@@ -18,6 +18,9 @@ export const reasons = {
   content_too_large: { status: 413, proxyStatusError: 'http_request_error' },
   method_not_allowed: { status: 405, proxyStatusError: 'http_request_denied' },
   client_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
+  proxy_auth_required: { status: 407, proxyStatusError: 'http_request_denied' },
+  proxy_auth_failed: { status: 407, proxyStatusError: 'http_request_denied' },
+  proxy_auth_limited: { status: 429, proxyStatusError: 'http_request_denied' },
   host_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
   port_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
   ip_literal_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
@@ -57,6 +60,8 @@ export interface Refusal {
   readonly detail: string
   /** What to do next, and who can do it. */
   readonly hint: string
+  /** When it is of use to ask again, as `Retry-After` says it (RFC 9110 section 10.2.3), where that is known. */
+  readonly retryAfterSeconds?: number
 }
 
 /** A refusal from its three parts, in the order a person reads them. */

@@ -15,7 +15,7 @@ interface Rule {
 
 const belowGateway = [
   'net', 'acr', 'policy', 'refusal', 'dns', 'tls', 'tags', 'host', 'relay', 'telemetry', 'proxy', 'admin', 'config',
-  'sightings', 'outlook',
+  'sightings', 'outlook', 'users',
 ]
 // What a command does not need of these it has through the gateway.
 const belowCommands = [
@@ -39,6 +39,7 @@ const rules: Readonly<Record<string, Rule>> = {
   relay: { rooms: ['net', 'host'], node: 'no files' },
   telemetry: { rooms: ['net', 'refusal', 'sightings'], packages: ['pino', 'prom-client'], node: 'no files' },
   sightings: { rooms: ['net', 'refusal', 'host'], packages: ['lru-cache', 'zod'] },
+  users: { rooms: ['net', 'refusal'], packages: ['bcrypt', 'lru-cache'], node: 'no files' },
   proxy: {
     rooms: ['net', 'policy', 'dns', 'tls', 'relay', 'telemetry', 'refusal'],
     packages: ['http-proxy-3', 'structured-headers'],
