@@ -123,9 +123,10 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     isTransparent: listen.isTransparent,
     onTunnel: (request) => { void serveTunnel(request, services) },
     onPlain: (request) => { void servePlain(request, services) },
-    onUnusable: ({ client, end, target, refusal, voice }) => {
+    onUnusable: (unusable) => {
+      const { client, target, refusal } = unusable
       const record = log.open(formatSocketAddress(client.address.text, client.port), target)
-      refuseRequest(end, record, new TunnelFailure(refusal), voice)
+      refuseRequest(unusable, record, new TunnelFailure(refusal))
     },
   })
   const outlook = createOutlook({ configuration, policy: () => policy, makePolicy: createConfiguredPolicy, names, now })

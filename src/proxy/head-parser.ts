@@ -11,6 +11,8 @@ export interface ConnectHead {
   readonly target: string
   /** The value of `Proxy-Authorization`; a secret. */
   readonly authorization: string | undefined
+  /** Whether the client would take another answer on the connection. */
+  readonly isPersistent: boolean
   /** The bytes behind the head. */
   readonly early: Buffer
 }
@@ -58,8 +60,11 @@ export function createHeadParser ({ connect, plain, unusable, broken }: HeadEven
   server.on('connect', (request, stream, early) => {
     const target = request.url ?? ''
     const problem = findProblem(request) ?? findContent(request)
-    if (problem === undefined) connect(stream, { target, authorization: readAuthorization(request), early })
-    else unusable(stream, target, problem)
+    if (problem === undefined) {
+      connect(stream, { target, authorization: readAuthorization(request), isPersistent: isPersistent(request), early })
+    } else {
+      unusable(stream, target, problem)
+    }
   })
   server.on('request', receive)
   server.on('checkContinue', receive)
@@ -96,8 +101,13 @@ function findContent (request: IncomingMessage): Refusal | undefined {
   return refuse('bad_request', 'a CONNECT request has no content', 'Send it without Content-Length and Transfer-Encoding.')
 }
 
-/** Nobody sends two; if somebody does, there is no telling which one is meant. */
-function readAuthorization (request: IncomingMessage): string | undefined {
+/** RFC 9112 §9.3: a proxy keeps no connection of an HTTP/1.0 client, and none of one that says it will close. */
+function isPersistent (request: IncomingMessage): boolean {
+  return request.httpVersionMinor > 0 && !listHeader(request, 'connection').some((options) => /\bclose\b/i.test(options))
+}
+
+/** `Proxy-Authorization`. Nobody sends two; if somebody does, there is no telling which one is meant. */
+export function readAuthorization (request: IncomingMessage): string | undefined {
   const values = listHeader(request, 'proxy-authorization')
   return values.length === 1 ? values[0] : undefined
 }

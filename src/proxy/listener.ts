@@ -216,9 +216,11 @@ export function createListener (options: ListenerOptions): Listener {
     heads.read(stream)
   }
 
-  function createRequest (connection: Connection, stream: Duplex, { early, ...head }: ConnectHead): TunnelRequest {
+  function createRequest (
+    connection: Connection, stream: Duplex, { early, isPersistent, ...head }: ConnectHead,
+  ): TunnelRequest {
     const request = { ...endOf(connection, stream), ...head, early, voice: httpVoice }
-    if (++connection.requests === maxRequests) return request
+    if (++connection.requests === maxRequests || !isPersistent) return request
     return { ...request, again: () => readAgain(connection, stream, early) }
   }
 

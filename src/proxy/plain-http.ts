@@ -4,7 +4,9 @@ import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
 import { type Exchange, startExchange } from './exchange.ts'
 import { describeFailure } from './failure.ts'
+import { readAuthorization } from './head-parser.ts'
 import { describeUpstream, reach } from './reach.ts'
+import { httpVoice } from './reply.ts'
 import { watchSetup } from './setup-watch.ts'
 import { type Client, type TunnelServices, permit, refuseRequest } from './tunnel.ts'
 import type { TunnelPlace } from './tunnel-table.ts'
@@ -27,7 +29,7 @@ const maxContentBytes = 64 * 1024
  */
 export async function servePlain (plain: PlainRequest, services: TunnelServices): Promise<void> {
   const { client, end, request, response } = plain
-  const { tunnels, log, connectTimeoutMs } = services
+  const { decideUser, tunnels, log, connectTimeoutMs } = services
   const policy = services.policy()
   const target = request.url ?? ''
   const record = log.open(formatSocketAddress(client.address.text, client.port), withoutQuery(target))
@@ -36,6 +38,9 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
   let exchange: Exchange | undefined
   try {
     permit(policy.decideClient(client.address))
+    if (decideUser !== undefined) {
+      record.authenticated(permit(await decideUser(client.address, readAuthorization(request), setup)).user)
+    }
     const decision = policy.decidePlain(target)
     record.judged(decision)
     const { authority, path, rule } = permit(decision)
@@ -53,7 +58,7 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
   } catch (error) {
     setup.done()
     if (setup.isClientGone()) record.abandoned()
-    else refuseRequest(end, record, describeFailure(error, record.target))
+    else refuseRequest({ end, voice: httpVoice }, record, describeFailure(error, record.target))
     // Content that nobody reads would hold up the reading of the whole connection.
     request.resume()
   }

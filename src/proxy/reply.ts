@@ -9,6 +9,8 @@ export interface Voice {
   open (stream: Duplex): void
   /** There will be no tunnel. Owns the stream from here on, and destroys it in the end. */
   refuse (stream: Duplex, refusal: Refusal, request: RefusedRequest): void
+  /** There will be no tunnel for this request, and the client may ask anew; absent where that cannot be said. */
+  refuseForNow? (stream: Duplex, refusal: Refusal, request: RefusedRequest): void
 }
 
 /** What a refusal is told about. */
@@ -25,6 +27,7 @@ const established = 'HTTP/1.1 200 Connection established\r\n\r\n'
 export const httpVoice: Voice = {
   open: (stream) => { stream.write(established) },
   refuse: sendRefusal,
+  refuseForNow: (stream, refusal, request) => { stream.write(renderRefusal(refusal, request, { isLast: false })) },
 }
 
 // Some clients print the whole status line in one log line; a longer one is cut by somebody else, in a worse place.
@@ -57,8 +60,13 @@ export function sendLast (stream: Duplex, words: string | Buffer): void {
   stream.once('close', () => clearTimeout(timer))
 }
 
-/** The whole response: status line, `Proxy-Status` (RFC 9209), and a problem document (RFC 9457). All ASCII. */
-export function renderRefusal (refusal: Refusal, { target, tunnelId }: RefusedRequest): string {
+/**
+ * The whole response: status line, `Proxy-Status` (RFC 9209), and a problem document (RFC 9457). All ASCII. The
+ * connection goes on behind one that is not the last.
+ */
+export function renderRefusal (
+  refusal: Refusal, { target, tunnelId }: RefusedRequest, { isLast } = { isLast: true },
+): string {
   const { status, proxyStatusError } = reasons[refusal.reason]
   const phrase = STATUS_CODES[status] ?? ''
   const problem = {
@@ -77,7 +85,7 @@ export function renderRefusal (refusal: Refusal, { target, tunnelId }: RefusedRe
     ...extraHeaders(refusal),
     'Content-Type: application/problem+json',
     `Content-Length: ${body.length}`,
-    'Connection: close',
+    ...isLast ? ['Connection: close'] : [],
     '',
     body,
   ].join('\r\n')
@@ -93,9 +101,13 @@ function renderProxyStatus (error: string, { reason, detail }: Refusal): string 
   return serializeList([[new Token('acr-egress'), parameters]])
 }
 
-function extraHeaders ({ reason }: Refusal): readonly string[] {
-  // RFC 9110 §15.5.6 asks for Allow.
-  return reason === 'method_not_allowed' ? ['Allow: CONNECT'] : []
+function extraHeaders ({ reason, retryAfterSeconds }: Refusal): readonly string[] {
+  return [
+    // RFC 9110 §15.5.6 asks for Allow, §15.5.8 for Proxy-Authenticate; RFC 7617 §2.1 has the charset.
+    ...reason === 'method_not_allowed' ? ['Allow: CONNECT'] : [],
+    ...reasons[reason].status === 407 ? ['Proxy-Authenticate: Basic realm="acr-egress", charset="UTF-8"'] : [],
+    ...retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`],
+  ]
 }
 
 /** JSON that no reader can misread: JSON.stringify escapes control characters, this all beyond ASCII. */

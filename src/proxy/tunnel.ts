@@ -1,12 +1,13 @@
 import { type Address, formatSocketAddress } from '../net/address.ts'
 import type { Policy } from '../policy/policy.ts'
-import type { Denied } from '../refusal/reasons.ts'
+import { type Denied, reasons } from '../refusal/reasons.ts'
 import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
 import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
+import type { PasswordCheck } from '../users/password-check.ts'
 import { alertVoice } from './alert.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
 import { type ReachServices, describeUpstream, reach } from './reach.ts'
-import { type Voice, httpVoice } from './reply.ts'
+import type { Voice } from './reply.ts'
 import { ClientLeftError, type ServerNameRule, verifyServerName } from './server-name.ts'
 import { watchSetup } from './setup-watch.ts'
 import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
@@ -40,6 +41,8 @@ export interface TunnelRequest {
 export interface TunnelServices extends ReachServices {
   /** The policy in force now. */
   readonly policy: () => Policy
+  /** Who a client is, by what it sends; absent where nobody is asked. */
+  readonly decideUser?: PasswordCheck['decide']
   readonly tunnels: TunnelTable
   readonly startRelay: (options: RelayOptions) => Relay
   readonly log: TunnelLog
@@ -69,7 +72,7 @@ interface OpenTunnel {
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: TunnelRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
   const { client, end, target, early } = request
-  const { tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
+  const { decideUser, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
@@ -78,6 +81,9 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
   let upstream: RelayEnd | undefined
   try {
     permit(policy.decideClient(client.address))
+    if (decideUser !== undefined) {
+      record.authenticated(permit(await decideUser(client.address, request.authorization, setup)).user)
+    }
     const decision = policy.decideTarget(target)
     record.judged(decision)
     const { authority, rule } = permit(decision)
@@ -100,7 +106,7 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
     upstream?.stream.destroy()
     if (place?.relay !== undefined) abort(end, place.relay, record, error)
     else if (setup.isClientGone() || error instanceof ClientLeftError) abandon(end, record)
-    else refuseRequest(end, record, describeFailure(error, record.target), voice)
+    else refuseRequest({ ...request, voice }, record, describeFailure(error, record.target))
     place?.release()
     return undefined
   }
@@ -114,12 +120,22 @@ async function followTunnel (tunnel: OpenTunnel | undefined): Promise<void> {
   place.release()
 }
 
-/** Tells the client why there is no tunnel, and closes the record. Owns the client's end from here on. */
+/**
+ * Tells the client why there is no tunnel, and closes the record. Owns the client's end from here on, or gives it back
+ * for another request where the client has not said who it is, or has said it wrongly.
+ */
 export function refuseRequest (
-  end: RelayEnd, record: TunnelRecord, { refusal, cause }: TunnelFailure, voice: Voice = httpVoice,
+  { end, voice, again }: Pick<TunnelRequest, 'end' | 'voice' | 'again'>, record: TunnelRecord,
+  { refusal, cause }: TunnelFailure,
 ): void {
   record.refused(refusal, refusal.reason === 'internal' ? cause : undefined)
-  voice.refuse(end.stream, refusal, { target: record.target, tunnelId: record.id })
+  const told = { target: record.target, tunnelId: record.id }
+  if (again === undefined || voice.refuseForNow === undefined || reasons[refusal.reason].status !== 407) {
+    voice.refuse(end.stream, refusal, told)
+    return
+  }
+  voice.refuseForNow(end.stream, refusal, told)
+  again()
 }
 
 /** What a decision grants; one that denies throws `TunnelFailure`. */

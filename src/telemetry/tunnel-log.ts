@@ -17,6 +17,8 @@ export interface TunnelRecord {
   readonly address: string | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
+  /** The client has shown to be this user. */
+  authenticated (user: string): void
   /** The target was judged: its canonical form if it has one, and the rule that lets it through if there is one. */
   judged (judgement: Judgement): void
   /** There is a connection to the upstream, and the client is told so: the 200 goes out. */
@@ -77,6 +79,10 @@ export interface TunnelLogOptions {
 const recentRefusalsKept = 20
 // A host name has 253 characters at most; what is longer in a target is no use to anybody.
 const maxTargetLength = 300
+// As long as a password file has them, at most.
+const maxUserLength = 255
+// How grave a refusal is; a warning unless told. Most clients ask without a password first, and with it then.
+const levels: Partial<Record<Reason, 'error' | 'info'>> = { internal: 'error', proxy_auth_required: 'info' }
 
 /** Creates the log; it holds nothing that needs closing. */
 export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }: TunnelLogOptions): TunnelLog {
@@ -87,6 +93,8 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
 
   function keepRefusal ({ client, target }: TunnelRecord, { reason, detail, hint }: Refusal): void {
     metrics.refused(reason)
+    // One for each connection of some clients: nobody would see the others for them.
+    if (reason === 'proxy_auth_required') return
     recentRefusals.unshift({ time: new Date(now()).toISOString(), reason, client, target, detail, hint })
     recentRefusals.length = Math.min(recentRefusals.length, recentRefusalsKept)
   }
@@ -100,6 +108,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
     let wouldRefuse: Reason | undefined
     let countEnd: ReturnType<Metrics['tunnelOpened']> | undefined
     let seeEnd: ReturnType<Sightings['opened']>
+    let user: string | undefined
     /** The host, once it is known to be one. */
     let host: string | undefined
     let isOpen = true
@@ -111,6 +120,10 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
       labels: undefined as TunnelLabels | undefined,
       get address () { return upstream?.address },
       startedAt,
+
+      authenticated (known: string): void {
+        user = makePrintable(known.slice(0, maxUserLength))
+      },
 
       judged ({ authority, rule, reported }: Judgement): void {
         if (authority !== undefined) record.target = `${authority.host}:${authority.port}`
@@ -143,7 +156,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
         if (!close(refusal.reason)) return
         keepRefusal(record, refusal)
         if (host !== undefined && bytes === undefined) sightings?.refused(describeSight(host), refusal.reason)
-        const level = refusal.reason === 'internal' ? 'error' : 'warn'
+        const level = levels[refusal.reason] ?? 'warn'
         const fields = { ...story(), reason: refusal.reason, detail: refusal.detail }
         logger[level](cause === undefined ? fields : { ...fields, err: cause }, 'tunnel_refused')
       },
@@ -171,6 +184,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
       return {
         tunnelId: record.id,
         client,
+        user,
         target: record.target,
         ...record.labels,
         ...upstream,

@@ -13,6 +13,7 @@ interface Report {
   readonly target?: string
   readonly early?: string
   readonly authorization?: string | undefined
+  readonly isPersistent?: boolean
   readonly reason?: string
   readonly detail?: string
 }
@@ -70,6 +71,21 @@ t.test('the credentials of a CONNECT are reported with it, unless there are two 
     const { client, report } = await startParser(t)
     client.write(`CONNECT a:443 HTTP/1.1\r\n${headers}\r\n`)
     t.equal((await report()).authorization, authorization, headers)
+  }
+})
+
+t.test('whether the connection may go on behind an answer is the client\'s to say', async (t) => {
+  for (const [head, isPersistent] of [
+    ['HTTP/1.1\r\n', true],
+    ['HTTP/1.1\r\nConnection: keep-alive\r\n', true],
+    ['HTTP/1.1\r\nConnection: Close\r\n', false],
+    ['HTTP/1.1\r\nConnection: x-close-not\r\nConnection: te, close\r\n', false],
+    ['HTTP/1.0\r\n', false],
+    ['HTTP/1.0\r\nConnection: keep-alive\r\n', false],
+  ] as const) {
+    const { client, report } = await startParser(t)
+    client.write(`CONNECT a:443 ${head}\r\n`)
+    t.equal((await report()).isPersistent, isPersistent, head)
   }
 })
 

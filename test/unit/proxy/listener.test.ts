@@ -109,6 +109,17 @@ t.test('a client may ask anew a few times, not for ever', async (t) => {
   }
 })
 
+t.test('a client that says it will close is not let ask anew', async (t) => {
+  const running = await startListener(t)
+  for (const head of ['CONNECT a:443 HTTP/1.0\r\n\r\n', 'CONNECT a:443 HTTP/1.1\r\nConnection: close\r\n\r\n']) {
+    const before = running.connects.length
+    const client = await connectRaw(t, running)
+    client.send(head)
+    await waitUntil(() => running.connects.length > before, 'the request')
+    t.equal(running.connects.at(-1)?.again, undefined)
+  }
+})
+
 t.test('a client that has been answered and asks nothing more is closed without a word', async (t) => {
   const running = await startListener(t, { headTimeoutMs: 50 })
   const silent = await connectRaw(t, running)

@@ -9,6 +9,7 @@ import { servePlain } from '../../../src/proxy/plain-http.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import type { TunnelServices } from '../../../src/proxy/tunnel.ts'
 import { createTunnelTable } from '../../../src/proxy/tunnel-table.ts'
+import { deny, refuse } from '../../../src/refusal/reasons.ts'
 import { startStreamRelay } from '../../../src/relay/stream-relay.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
@@ -31,7 +32,7 @@ interface Line {
  * A proxy whose revocation hosts are all at a port of loopback. The policy is the real one but for that: no
  * configuration lets these names lead to an address that is not public.
  */
-async function startProxy (t: Test, port: number) {
+async function startProxy (t: Test, port: number, more: Partial<TunnelServices> = {}) {
   const lines: Line[] = []
   const logger = createLogger('info', { write: (line) => { lines.push(JSON.parse(line) as Line) } })
   const metrics = createMetrics(metricsOptions)
@@ -50,6 +51,7 @@ async function startProxy (t: Test, port: number) {
     connectTimeoutMs: 5000,
     idleTimeoutMs: 5000,
     onAttempt () {},
+    ...more,
   }
   // The clients are on loopback, and the policy takes those from 10.0.0.0/8.
   const address = parseAddress('10.0.0.1')
@@ -179,6 +181,25 @@ t.test('OCSP is asked by POST, its bytes unchanged, and HEAD brings no content',
   const headers = await proxy.ask('HEAD http://crl3.digicert.com/a.crl HTTP/1.1\r\nHost: a\r\n\r\n')
   t.equal(headers.status, 200)
   t.equal(headers.body, '')
+})
+
+t.test('where a password is asked for it is asked for here too, and goes no further', async (t) => {
+  const host = await startHost(t, (_request, response) => { response.end('the list') })
+  const proxy = await startProxy(t, host.port, {
+    decideUser: async (_client, authorization) => authorization === 'Basic YTpi'
+      ? { allow: true, user: 'a' }
+      : deny(refuse('proxy_auth_required', 'who is it', 'Say so.')),
+  })
+  const two = 'Proxy-Authorization: Basic YTpi\r\nProxy-Authorization: Basic YTpi\r\n'
+  for (const headers of ['', 'Proxy-Authorization: Basic YTpj\r\n', 'Authorization: Basic YTpi\r\n', two]) {
+    const { status, headers: answered, how } = await proxy.ask(get(headers))
+    t.match({ status, answered, how }, { status: 407, answered: { connection: 'close', 'proxy-authenticate': /^Basic / }, how: 'end' })
+  }
+  t.equal(host.requests.length, 0)
+  t.match(await proxy.ask(get('Proxy-Authorization: Basic YTpi\r\n')), { status: 200, body: /the list/ })
+  t.equal(host.requests[0]?.headers['proxy-authorization'], undefined)
+  await waitUntil(() => proxy.lines.length === 5, 'the lines of the log')
+  t.match(proxy.lines.at(-1), { event: 'tunnel_ended', user: 'a' })
 })
 
 t.test('a redirect is passed on and not followed', async (t) => {

@@ -44,6 +44,8 @@ t.test('every reason has a status line, a Proxy-Status and a problem document th
     t.same([...parameters ?? []], [['error', new Token(proxyStatusError)], ['details', `${reason}: what is the matter`]])
     t.equal(fields.get('content-type'), 'application/problem+json')
     t.equal(fields.get('connection'), 'close')
+    t.equal(fields.get('proxy-authenticate'), status === 407 ? 'Basic realm="acr-egress", charset="UTF-8"' : undefined)
+    t.equal(fields.get('retry-after'), undefined)
     t.equal(fields.get('allow'), reason === 'method_not_allowed' ? 'CONNECT' : undefined)
     t.same(JSON.parse(body), {
       title: STATUS_CODES[status],
@@ -57,6 +59,21 @@ t.test('every reason has a status line, a Proxy-Status and a problem document th
   }
 })
 
+t.test('when it is of use to ask again is told in seconds', async (t) => {
+  const refusal = { ...refuse('proxy_auth_limited', 'too many', 'Wait.'), retryAfterSeconds: 3 }
+  t.equal(readResponse(renderRefusal(refusal, request)).fields.get('retry-after'), '3')
+})
+
+t.test('a refusal that is not the last leaves the connection as it is', async (t) => {
+  const stream = new PassThrough()
+  httpVoice.refuseForNow?.(stream, refuse('proxy_auth_required', 'who is it', 'Say so.'), request)
+  const { statusLine, fields, body } = readResponse(String(stream.read()))
+  t.equal(statusLine, 'HTTP/1.1 407 proxy_auth_required: who is it')
+  t.equal(fields.get('connection'), undefined)
+  t.equal(fields.get('content-length'), String(body.length))
+  t.ok(stream.writable)
+})
+
 t.test('whatever the target held, the response is printable ASCII of its announced length, and its own lines only', async () => {
   fc.assert(fc.property(anyReason, printable, printable, hostileTarget, (reason, detail, hint, target) => {
     const text = renderRefusal(refuse(reason, detail, hint), { target, tunnelId: 'm1-1' })
@@ -64,7 +81,7 @@ t.test('whatever the target held, the response is printable ASCII of its announc
     const problem: unknown = JSON.parse(body)
     return /^[\x20-\x7e\r\n]*$/.test(text) &&
       statusLine.length < 200 && statusLine.startsWith(`HTTP/1.1 ${reasons[reason].status} ${reason}: `) &&
-      fields.size === (reason === 'method_not_allowed' ? 5 : 4) &&
+      fields.size === ([405, 407].includes(reasons[reason].status) ? 5 : 4) &&
       Number(fields.get('content-length')) === Buffer.byteLength(body) &&
       readProxyStatus(fields.get('proxy-status')).length === 1 &&
       typeof problem === 'object' && problem !== null && 'target' in problem && problem.target === target

@@ -9,6 +9,7 @@ import { parseCidr } from '../../../src/net/cidr.ts'
 import { createPolicy } from '../../../src/policy/policy.ts'
 import { type TunnelRequest, type TunnelServices, serveTunnel } from '../../../src/proxy/tunnel.ts'
 import { httpVoice } from '../../../src/proxy/reply.ts'
+import { type Denied, deny, refuse } from '../../../src/refusal/reasons.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import { createTunnelTable } from '../../../src/proxy/tunnel-table.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
@@ -155,13 +156,15 @@ t.test('the look-up and the connection share one time', async (t) => {
   t.match(parseAnswer((await client.ended).bytes), { status: 504, reason: 'dns_timeout' })
 })
 
-t.test('the first ground that holds is told: the client, the target, the room, the name', async (t) => {
+t.test('the first ground that holds is told: the client, the user, the target, the room, the name', async (t) => {
   const unreachable = async (): Promise<readonly Destination[]> => { throw new Error('it must not come to this') }
   const stranger = createTestPolicy(requireValue(parseCidr('192.0.2.0/24')))
   const closing = createTunnelTable({ maxTunnels: 1, maxTunnelsPerClient: 1 })
   closing.refuseNew()
+  const denyUser = async (): Promise<Denied> => deny(refuse('proxy_auth_failed', 'wrong', 'Correct it.'))
   const cases = [
-    ['client_not_allowed', { policy: () => stranger, tunnels: closing }, 'evil.example:443'],
+    ['client_not_allowed', { policy: () => stranger, decideUser: denyUser, tunnels: closing }, 'evil.example:443'],
+    ['proxy_auth_failed', { decideUser: denyUser, tunnels: closing }, 'evil.example:443'],
     ['host_not_allowed', { tunnels: closing }, 'evil.example:443'],
     ['shutting_down', { tunnels: closing }, target],
   ] as const
@@ -171,6 +174,38 @@ t.test('the first ground that holds is told: the client, the target, the room, t
     await serveTunnel({ ...request, target: asked }, services)
     t.equal(parseAnswer((await client.ended).bytes).reason, reason)
   }
+})
+
+t.test('who is asked who it is may say so on the same connection, and any other refusal ends it', async (t) => {
+  const { services, lines } = createServices(async () => [], {
+    decideUser: async (_client, authorization) => authorization === 'good'
+      ? { allow: true, user: 'edge' }
+      : deny(refuse('proxy_auth_required', 'who is it', 'Say so.')),
+  })
+  const { client, request } = await openRequest(t)
+  let askedAnew = 0
+  const again = (): void => { askedAnew++ }
+  await serveTunnel({ ...request, again }, services)
+  const head = await client.receiveHead()
+  t.match(head, /^HTTP\/1\.1 407 proxy_auth_required: who is it\r\n/)
+  t.notMatch(head, /^connection:/im)
+  await client.receive(Number(/^content-length: (\d+)/im.exec(head)?.[1]))
+  t.equal(askedAnew, 1)
+  t.ok(request.end.stream.writable)
+  await serveTunnel({ ...request, target: 'evil.example:443', authorization: 'good', again }, services)
+  t.match((await client.ended).bytes.toString(), 'HTTP/1.1 403 host_not_allowed: ')
+  t.equal(askedAnew, 1)
+  t.match(lines, [{ reason: 'proxy_auth_required', user: undefined }, { reason: 'host_not_allowed', user: 'edge' }])
+})
+
+t.test('who is asked who it is and may not ask again is answered for good', async (t) => {
+  const { services } = createServices(async () => [], {
+    decideUser: async () => deny(refuse('proxy_auth_required', 'who is it', 'Say so.')),
+  })
+  const { client, request } = await openRequest(t)
+  await serveTunnel(request, services)
+  const { headers, status } = parseAnswer((await client.ended).bytes)
+  t.match({ headers, status }, { status: 407, headers: { connection: 'close', 'proxy-authenticate': /^Basic / } })
 })
 
 t.test('a name that leads to forbidden addresses only is refused, and none is dialled', async (t) => {

@@ -87,6 +87,33 @@ t.test('a refusal is one line, one count, and one of the recent refusals', async
   t.same(metrics.totals().refusals, { host_not_allowed: 1 })
 })
 
+t.test('the user stands in the line once it is known who it is, printable and no longer than any', async (t) => {
+  const { lines, log } = createTestLog()
+  const record = log.open(client, 'contoso.azurecr.io:443')
+  record.authenticated('plänt "1"')
+  record.judged({ authority, rule })
+  record.answered({ address: '20.62.128.4:443' })
+  record.established({ fromClient: 0, fromUpstream: 0 })
+  record.ended('closed')
+  t.match(onlyLine(lines), { user: 'pl\\xe4nt "1"' })
+  lines.length = 0
+  const refused = log.open(client, 'evil.example:443')
+  refused.authenticated('x'.repeat(1000))
+  refused.refused(refuse('host_not_allowed', 'evil.example is not an endpoint', 'Ask.'))
+  t.equal(onlyLine(lines).user, 'x'.repeat(255))
+})
+
+t.test('to be asked for a password is a step: it is counted, and hides no refusal', async (t) => {
+  const { lines, log, metrics } = createTestLog()
+  log.open(client, 'contoso.azurecr.io:443').refused(refuse('proxy_auth_required', 'who is it', 'Say so.'))
+  t.match(onlyLine(lines), { level: 'info', event: 'tunnel_refused', reason: 'proxy_auth_required' })
+  lines.length = 0
+  log.open(client, 'contoso.azurecr.io:443').refused(refuse('proxy_auth_failed', 'wrong', 'Correct it.'))
+  t.match(onlyLine(lines), { level: 'warn', reason: 'proxy_auth_failed' })
+  t.same(log.recentRefusals.map(({ reason }) => reason), ['proxy_auth_failed'])
+  t.same(metrics.totals().refusals, { proxy_auth_required: 1, proxy_auth_failed: 1 })
+})
+
 t.test('a mistake of the gateway is logged as an error, with its cause and stack', async (t) => {
   const { lines, log } = createTestLog()
   log.open(client, 'contoso.azurecr.io:443').refused(refuse('internal', 'a mistake', 'Report it.'), new TypeError('a bug'))
