@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 
 /** A file's text, or why there is none: `message` is what is wrong; what to do. */
@@ -39,8 +40,8 @@ export async function readTextFile (file: string, maxBytes: number, { takesPipe 
 }
 
 /**
- * What changes when the file is written, replaced, or found behind another link; `absentStamp` when it is not there or
- * cannot be looked at. Never rejects.
+ * What changes when the file is written, replaced, given to others, or found behind another link; `absentStamp` when it
+ * is not there or cannot be looked at. Never rejects.
  */
 export async function readStamp (file: string): Promise<string> {
   try {
@@ -50,8 +51,8 @@ export async function readStamp (file: string): Promise<string> {
   }
 }
 
-function stampOf ({ dev, ino, size, mtimeNs }: { dev: bigint, ino: bigint, size: bigint, mtimeNs: bigint }): string {
-  return [dev, ino, size, mtimeNs].join(' ')
+function stampOf ({ dev, ino, mode, uid, gid, size, mtimeNs }: BigIntStats): string {
+  return [dev, ino, mode, uid, gid, size, mtimeNs].join(' ')
 }
 
 async function readOpen (handle: FileHandle, maxBytes: number): Promise<TextFile> {
