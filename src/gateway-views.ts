@@ -5,6 +5,7 @@ import type { Configuration } from './config/configuration.ts'
 import { LookupError, type Names } from './dns/names.ts'
 import type { Outlook } from './gateway-outlook.ts'
 import { lookupForExplanation } from './gateway-parts.ts'
+import type { GatewayPasswords } from './gateway-passwords.ts'
 import type { GatewaySightings } from './gateway-sightings.ts'
 import type { GatewayTags } from './gateway-tags.ts'
 import { explainTarget } from './policy/explain.ts'
@@ -26,6 +27,8 @@ export interface GatewayParts {
   readonly policy: () => Policy
   /** Absent without a file of service tags. */
   readonly tags: GatewayTags | undefined
+  /** Absent where no passwords are asked for. */
+  readonly passwords: GatewayPasswords | undefined
   readonly seen: GatewaySightings
   readonly outlook: Outlook
   readonly names: Names
@@ -59,7 +62,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
   async function checkReadiness (): Promise<Readiness> {
     const checks = [
       checkListening(state), checkDraining(state), checkRelays(relays()), await checkNames(parts), checkTags(parts),
-      checkState(parts.seen),
+      ...checkPasswords(parts), checkState(parts.seen),
     ]
     lastReadiness = { ready: checks.every(({ ok }) => ok), checks }
     return lastReadiness
@@ -144,6 +147,14 @@ function checkTags ({ configuration: { addresses }, tags }: GatewayParts): Readi
   const advice = ageMs > addresses.maxAgeMs ? ' That is more than addresses.maxAge: run acr-egress tags refresh.' : ''
   const refused = problem === undefined ? '' : ` The file as it is now was not taken: it ${problem}.`
   return { name, ok: true, detail: `${age}${advice}${refused}` }
+}
+
+/** The users of before are let in as well as they were; nothing is said where nobody is asked. */
+function checkPasswords ({ passwords }: GatewayParts): ReadinessCheck[] {
+  if (passwords === undefined) return []
+  const { passwordFile: { users: { passwords: { size } } }, problem } = passwords
+  const refused = problem === undefined ? '' : ` The file as it is now was not taken: ${problem}.`
+  return [{ name: 'passwords', ok: true, detail: `Users: ${size}.${refused}` }]
 }
 
 /** A record that is not kept costs evidence, and no client anything. */

@@ -4,6 +4,7 @@ import { createAdminServer } from './admin/server.ts'
 import type { Configuration } from './config/configuration.ts'
 import { createOutlook } from './gateway-outlook.ts'
 import { createConfiguredNames, createConfiguredPolicy } from './gateway-parts.ts'
+import { createGatewayPasswords } from './gateway-passwords.ts'
 import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
@@ -72,6 +73,7 @@ export class StartError extends Error {
 }
 
 export { SpliceUnavailableError } from './relay/relay.ts'
+export { BcryptUnavailableError } from './users/bcrypt-comparison.ts'
 
 // Connections beside the tunnels: those whose request is still being read or refused.
 const connectionsBesideTunnels = 1024
@@ -99,11 +101,13 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     metrics,
     onApplied: (serviceTags) => { policy = createConfiguredPolicy(configuration, serviceTags) },
   })
+  const passwords = createGatewayPasswords(configuration, logger)
   const seen = createGatewaySightings({ configuration, logger, now })
   const log = createTunnelLog({ logger, metrics, sightings: seen.sightings })
   const tunnels = createTunnelTable(tunnel)
   const services = {
     policy: () => policy,
+    ...passwords === undefined ? {} : { decideUser: passwords.decide },
     names,
     tunnels,
     slowTargets: createSlowTargets(),
@@ -132,7 +136,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
   const outlook = createOutlook({ configuration, policy: () => policy, makePolicy: createConfiguredPolicy, names, now })
   const running = { relays: () => relays, policy: () => policy }
   const views = createGatewayViews({
-    version, configuration, ...running, tags, seen, outlook, names, tunnels, log, metrics,
+    version, configuration, ...running, tags, passwords, seen, outlook, names, tunnels, log, metrics,
   })
   // Fastify's own notes are for whoever debugs it.
   const adminLogger = logger.child({}, { level: 'warn' })
@@ -152,6 +156,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     views.setState('draining')
     clearInterval(refreshing)
     tags?.close()
+    passwords?.close()
     outlook.close()
     // Tunnels first, while they can still be reset: what the listener closes ends like a transfer that is whole.
     tunnels.stopAll()
@@ -169,6 +174,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
       try {
         relays = await startRelays({ ...configuration.relay, maxTunnels: tunnel.maxTunnels, ...relayEvents(logger) })
         await seen.start()
+        await passwords?.start()
         const adminAddress = await orStartError('admin', configuration.admin, admin.start())
         const proxyAddress = await orStartError('proxy', listen, proxy.start())
         const started = { proxy: formatBound(proxyAddress), admin: formatBound(adminAddress) }

@@ -16,7 +16,7 @@ import type { Help } from './help.ts'
 
 const help = {
   paragraphs: [
-    'Reads the configuration as serve would, with the certificate and key that it names, and prints the effective ' +
+    'Reads the configuration as serve would, with the files that it names, and prints the effective ' +
       'allowlist: every host that is let through, and the key that lets it through. Starts nothing and asks nobody.',
     'Problems and warnings go to standard error, one a line: FILE:LINE:COLUMN: key: what is wrong; what to write.',
   ],
@@ -129,6 +129,7 @@ function printSummary ({ stdout }: Terminal, configuration: Configuration, sourc
   const allowlist = alignColumns([['HOST', 'PORT', 'CLASS', 'REGISTRY', 'REGION', 'FROM'], ...rows])
   const parts = alignColumns([
     ['clients', configuration.clients.allow.map(({ text }) => text).join(', ')],
+    ['passwords', describePasswords(configuration)],
     ['listener', describeListener(configuration)],
     ['dns', describeServers(configuration)],
     ['addresses', describeAddresses(configuration)],
@@ -136,6 +137,13 @@ function printSummary ({ stdout }: Terminal, configuration: Configuration, sourc
     ['admin', formatSocketAddress(configuration.admin.address, configuration.admin.port)],
   ])
   stdout.write(`The configuration is good: ${source}\n\n${allowlist}\n\n${parts}\n`)
+}
+
+/** Whether clients have to be known users. */
+function describePasswords ({ clients: { passwordFile } }: Configuration): string {
+  if (passwordFile === undefined) return 'not asked for'
+  const { file, users: { passwords: { size } } } = passwordFile
+  return `asked for: ${size === 1 ? '1 user' : `${size} users`} of ${escapeControls(file)}`
 }
 
 function describeListener ({ listen: { address, port, tls } }: Configuration): string {

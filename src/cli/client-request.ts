@@ -54,7 +54,7 @@ export function listClientWarnings ({ proxy, noProxy }: ClientRequest): string[]
 }
 
 const credentialsWarnings = [
-  'the gateway itself asks for no password (clients.allow says who may use it); the one given is for a proxy in front of it',
+  'the gateway asks for a password only if its configuration has clients.passwordFile; if not, the one given is for a proxy in front of it',
   'every user of the client can see a password in the environment of a service (systemctl show), and in files that all may read',
 ]
 

@@ -169,6 +169,7 @@ function createSources ({ name, given, result: { configuration, source }, tags }
     command: writeCommand(name, given),
     rules: createConfiguredPolicy(configuration).rules,
     clients: clients.allow,
+    hasPasswords: clients.passwordFile !== undefined,
     listen,
     nameServers: dns.servers ?? [],
     tagScope: addresses.scope,
@@ -210,6 +211,10 @@ interface Place {
 
 /** What stands in the export too, but would be read too late there. */
 function printGaps ({ stderr }: Terminal, name: string, { by, hasPrefixes }: Format, sources: ExportSources): void {
+  if (name === 'squid' && sources.hasPasswords) {
+    stderr.write('warning: that Squid asks for no user and password, as clients.passwordFile has the gateway do; ' +
+      'add auth_param and proxy_auth by hand\n')
+  }
   if (by === 'names') return
   const known = hasPrefixes === true && sources.tags === undefined ? [] : listTagNames(sources.rules)
   // Of tags that are a guess nobody needs to be warned: these names are hardly asked for.

@@ -1,6 +1,6 @@
 import type { Configuration } from '../config/configuration.ts'
 import { loadConfiguration } from '../config/load.ts'
-import { type Gateway, SpliceUnavailableError, StartError, createGateway } from '../gateway.ts'
+import { BcryptUnavailableError, type Gateway, SpliceUnavailableError, StartError, createGateway } from '../gateway.ts'
 import { tuneCollector } from '../host/memory.ts'
 import { listInheritedSockets } from '../host/systemd.ts'
 import { formatSocketAddress } from '../net/address.ts'
@@ -22,7 +22,7 @@ const help = {
   exits: {
     [exitCode.ok]: 'it was stopped by SIGINT or SIGTERM',
     [exitCode.usage]: 'bad usage or configuration; nothing was started',
-    [exitCode.notStarted]: 'it could not start: a port is taken or not allowed, or relay.engine does not work here',
+    [exitCode.notStarted]: 'it could not start: a port is taken or not allowed, or relay.engine or bcrypt does not work here',
   },
   examples: [
     {
@@ -75,6 +75,7 @@ async function runUntilStopped (gateway: Gateway, configuration: Configuration, 
   } catch (error) {
     if (error instanceof StartError) stderr.write(describeStartError(error))
     else if (error instanceof SpliceUnavailableError) stderr.write(describeNoSplice(error))
+    else if (error instanceof BcryptUnavailableError) stderr.write(noBcrypt)
     else throw error
     return exitCode.notStarted
   }
@@ -100,6 +101,9 @@ function describeNoSplice ({ message }: Error): string {
   return `relay.engine is splice, which does not work here: ${message}\n` +
     'Write auto or stream in its place, or mend what is wrong (npm install koffi).\n'
 }
+
+const noBcrypt = 'clients.passwordFile takes bcrypt, which cannot be loaded here: it comes built for x64, arm64 and arm.\n' +
+  'Install the gateway anew there (npm ci); with a compiler, npm rebuild bcrypt --ignore-scripts=false builds it elsewhere.\n'
 
 /** What to do about a port that cannot be had; by the system's code. */
 function describeStartError ({ listener, address, port, code }: StartError): string {

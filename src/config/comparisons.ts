@@ -29,7 +29,7 @@ export function listDuplicateRegistries (settings: Settings): Finding[] {
 }
 
 /** What is allowed to be configured, and yet is probably not what was meant. */
-export function listWarnings ({ registries, clients, policy }: CheckedSettings, settings: Settings): Finding[] {
+export function listWarnings ({ registries, listen, clients, policy }: CheckedSettings, settings: Settings): Finding[] {
   const findings: Finding[] = []
   for (const [index, { loginServer, regions = [], regionalEndpoints, storage }] of registries.entries()) {
     const { host, cloud } = loginServer
@@ -60,11 +60,23 @@ export function listWarnings ({ registries, clients, policy }: CheckedSettings, 
         'acr-egress explain --would-refuse has nothing new',
     })
   }
+  if (clients.passwordFile !== undefined && listen.tls === undefined && !isLoopback(listen.address)) {
+    findings.push({
+      path: ['clients', 'passwordFile'],
+      message: 'user names and passwords come over the network for all to read; write listen.tls, and https:// in the proxy URLs ' +
+        'of clients that take it (IoT Edge takes http:// only)',
+    })
+  }
   for (const [index, { prefixLength, text }] of clients.allow.entries()) {
     if (prefixLength > 0) continue
     findings.push({ path: ['clients', 'allow', index], message: `${text} is everybody who can reach the listener; write the networks of your devices` })
   }
   return findings
+}
+
+/** Whether what comes to the address never leaves the machine. */
+function isLoopback (address: string): boolean {
+  return address === '::1' || address.startsWith('127.')
 }
 
 /** Keys that say how service tags are looked at, without a file of them. */

@@ -5,6 +5,7 @@ import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
 import type { TagFile } from '../tags/tag-file.ts'
+import type { PasswordFile } from './password-file.ts'
 import type { CheckedSettings, logLevels, policyModes, relayEngines, serverNameModes } from './schema.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
@@ -21,7 +22,11 @@ export interface Configuration {
     /** Absent: clear text only. */
     readonly tls?: TlsFiles
   }
-  readonly clients: { readonly allow: readonly Cidr[] }
+  readonly clients: {
+    readonly allow: readonly Cidr[]
+    /** The users as they were when the configuration was read; absent: no password is asked for. */
+    readonly passwordFile?: PasswordFile
+  }
   readonly tunnel: {
     readonly serverName: { readonly mode: typeof serverNameModes[number], readonly timeoutMs: number }
     readonly connectTimeoutMs: number
@@ -71,11 +76,12 @@ export interface NamedFiles {
   readonly serviceTagsFile: string | undefined
   readonly tagFile: TagFile | undefined
   readonly stateFile: string | undefined
+  readonly passwordFile: PasswordFile | undefined
 }
 
 /** Puts the value together. */
 export function createConfiguration (checked: CheckedSettings, files: NamedFiles): Configuration {
-  const { tls, serviceTagsFile, tagFile, stateFile } = files
+  const { tls, serviceTagsFile, tagFile, stateFile, passwordFile } = files
   const { listen, clients, tunnel, relay, dns, addresses, policy, admin, log, shutdown } = checked
   return freezeDeep({
     registries: createRegistries(checked.registries),
@@ -88,7 +94,7 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
       isTransparent: listen.transparent,
       ...tls === undefined ? {} : { tls },
     },
-    clients: { allow: clients.allow },
+    clients: { allow: clients.allow, ...passwordFile === undefined ? {} : { passwordFile } },
     tunnel: {
       serverName: { mode: tunnel.serverName, timeoutMs: tunnel.helloTimeout },
       connectTimeoutMs: tunnel.connectTimeout,

@@ -28,7 +28,10 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       transparent: listen.isTransparent,
       ...listen.tls === undefined ? {} : { tls: { certFile: listen.tls.certFile, keyFile: listen.tls.keyFile } },
     },
-    clients: { allow: clients.allow.map(({ text }) => text) },
+    clients: {
+      allow: clients.allow.map(({ text }) => text),
+      ...clients.passwordFile === undefined ? {} : { passwordFile: clients.passwordFile.file },
+    },
     tunnel: {
       serverName: tunnel.serverName.mode,
       helloTimeout: formatDuration(tunnel.serverName.timeoutMs),

@@ -6,7 +6,8 @@ import { type Configuration, createConfiguration, createRegistries } from './con
 import { parseSettings } from './document.ts'
 import { type ConfigurationFlags, overrideSettings, readFlags } from './flags.ts'
 import { type Finding, type Problem, escapeControls, formatPath, formatProblem } from './problem.ts'
-import { type CheckedSettings, addressesSchema, stateSchema, tlsSchema } from './schema.ts'
+import { loadPasswordFile } from './password-file.ts'
+import { type CheckedSettings, addressesSchema, clientsSchema, stateSchema, tlsSchema } from './schema.ts'
 import { type Settings, isMapping, unreadSettings } from './settings.ts'
 import { type TagUse, loadTagFile } from './tag-file.ts'
 import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
@@ -55,24 +56,29 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   const result = checkSettings(settings.value)
   const now = options.now ?? Date.now
   const tls = await loadTls(settings, file.folder, now)
-  const serviceTagsFile = readTagPath(settings, file.folder)
+  const serviceTagsFile = readPath(settings, file.folder, 'addresses', 'serviceTagsFile', addressesSchema)
   const tags = await loadTagFile({
     file: options.skipTagFile === true ? undefined : serviceTagsFile,
     use: result.ok ? readTagUse(result.checked) : undefined,
     now,
   })
   const stateFile = readStatePath(settings, file.folder, options)
+  const passwordFile = readPath(settings, file.folder, 'clients', 'passwordFile', clientsSchema)
+  const passwords = await loadPasswordFile(passwordFile)
   const findings = [
     ...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems, ...tags.problems,
-    ...listStateMisuses(stateFile, serviceTagsFile),
+    ...passwords.findings,
+    ...listStateMisuses(stateFile, { 'file of service tags': serviceTagsFile, 'password file': passwordFile }),
   ]
-  const problems = [...flags.problems, ...file.problems, ...nameOrigins(findings, settings)]
+  const problems = [...flags.problems, ...file.problems, ...nameOrigins(findings, settings), ...passwords.problems]
   if (!result.ok || problems.length > 0) return refuse(problems)
-  const warnings = [...listWarnings(result.checked, settings), ...tls.warnings, ...tags.warnings]
+  const warnings = [
+    ...listWarnings(result.checked, settings), ...tls.warnings, ...tags.warnings, ...passwords.warnings,
+  ]
   return {
     ok: true,
     configuration: createConfiguration(result.checked, {
-      tls: tls.files, serviceTagsFile, tagFile: tags.tagFile, stateFile,
+      tls: tls.files, serviceTagsFile, tagFile: tags.tagFile, stateFile, passwordFile: passwords.passwordFile,
     }),
     warnings: sortByPlace(nameOrigins(warnings, settings)),
     source: file.source,
@@ -124,29 +130,39 @@ async function loadTls ({ value }: Settings, folder: string, now: () => number):
   })
 }
 
-/** The path of the file of service tags, when it is named as it should be. */
-function readTagPath ({ value }: Settings, folder: string): string | undefined {
-  const addresses = isMapping(value) && isMapping(value.addresses) ? value.addresses : {}
-  const named = addressesSchema.shape.serviceTagsFile.safeParse(addresses.serviceTagsFile).data
+/** The path of the file that a section names, when it is named as it should be. */
+function readPath<Key extends string> (
+  { value }: Settings, folder: string, name: string, key: Key, { shape }: { readonly shape: Record<Key, PathField> },
+): string | undefined {
+  const section = isMapping(value) ? value[name] : undefined
+  const named = isMapping(section) ? shape[key].safeParse(section[key]).data : undefined
   return named === undefined ? undefined : resolve(folder, named)
+}
+
+/** The field of a key that names a file. */
+interface PathField {
+  safeParse (value: unknown): { readonly data?: string | undefined }
 }
 
 /** The file for what was seen: the one that is named, or else the one of the folder that systemd gives. */
 function readStatePath (
-  { value }: Settings, folder: string, { stateDirectory = process.env['STATE_DIRECTORY'] }: LoadOptions,
+  settings: Settings, folder: string, { stateDirectory = process.env['STATE_DIRECTORY'] }: LoadOptions,
 ): string | undefined {
-  const state = isMapping(value) && isMapping(value.state) ? value.state : {}
-  const named = stateSchema.shape.file.safeParse(state.file).data
-  if (named !== undefined) return resolve(folder, named)
+  const named = readPath(settings, folder, 'state', 'file', stateSchema)
+  if (named !== undefined) return named
   const [first = ''] = stateDirectory?.split(':') ?? []
   return first === '' ? undefined : join(first, stateFileName)
 }
 
 const stateFileName = 'sightings.json'
 
-function listStateMisuses (stateFile: string | undefined, serviceTagsFile: string | undefined): Finding[] {
-  if (stateFile === undefined || stateFile !== serviceTagsFile) return []
-  return [{ path: ['state', 'file'], message: 'is the file of service tags, which the gateway would overwrite; write another one' }]
+/** The file for what was seen is written, whatever is in it. */
+function listStateMisuses (
+  stateFile: string | undefined, others: Readonly<Record<string, string | undefined>>,
+): Finding[] {
+  return Object.entries(others).filter(([, file]) => stateFile !== undefined && file === stateFile).map(([what]) => {
+    return { path: ['state', 'file'], message: `is the ${what}, which the gateway would overwrite; write another one` }
+  })
 }
 
 function readTagUse ({ registries, bundles = [], addresses }: CheckedSettings): TagUse {
@@ -162,10 +178,13 @@ function nameOrigins (findings: readonly Finding[], settings: Settings): Problem
   })
 }
 
-/** In the order of the file; what the command line brought comes first. */
+/** File by file, in the order of each; what the command line brought comes first. */
 function sortByPlace (problems: readonly Problem[]): Problem[] {
-  return [...problems]
-    .sort((a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0))
+  const files = [...new Set(problems.map(({ place }) => place?.file))]
+  const rankOf = (file: string | undefined): number => file === undefined ? -1 : files.indexOf(file)
+  return [...problems].sort(({ place: a }, { place: b }) => {
+    return rankOf(a?.file) - rankOf(b?.file) || (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0)
+  })
 }
 
 /** A flag for several registries can be wrong several times: each line is said once, and so many lines at most. */

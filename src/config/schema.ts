@@ -139,6 +139,16 @@ const dnsSchema = section({
   context.addIssue({ code: 'custom', path: [path], message })
 }, { when: () => true })
 
+/** Who may use the gateway: a schema by itself, like that of the certificate. */
+export const clientsSchema = section({
+  allow: listOf(cidr, { expected: 'a list of blocks', write: '[10.0.0.0/8]' }).prefault(defaultClients).meta({
+    description: 'Where clients may come from; all others are refused. The default is loopback, private and link-local addresses. Not among them is 100.64.0.0/10, shared by the customers of a carrier: add it if your own network uses it.',
+  }),
+  passwordFile: path().optional().meta({
+    description: 'File of users that clients have to be one of, as `htpasswd -B -C 10` writes it, with bcrypt only (docs/passwords.md). It must not be readable by others (`chmod o=`), and may be replaced at any time. Absent: no password is asked for.',
+  }),
+})
+
 /** How addresses are judged: a schema by itself, like that of the certificate. */
 export const addressesSchema = section({
   mode: choice(tagModes).prefault('enforce').meta({ description: 'What becomes of an address that lies outside the service tags of its name: `enforce` refuses it, `report` dials it and tells of it in the log and in `would_refuse_total`, `off` looks at no tags. Addresses that are not public are refused in each of them.' }),
@@ -176,11 +186,7 @@ export const schema = section({
     description: 'Further hosts that are let through, at port 443: exact names, no wildcards, no addresses.',
   }),
   listen: listenSchema.prefault({}).meta({ description: 'Where clients find the gateway.' }),
-  clients: section({
-    allow: listOf(cidr, { expected: 'a list of blocks', write: '[10.0.0.0/8]' }).prefault(defaultClients).meta({
-      description: 'Where clients may come from; all others are refused. The default is loopback, private and link-local addresses. Not among them is 100.64.0.0/10, shared by the customers of a carrier: add it if your own network uses it.',
-    }),
-  }).prefault({}).meta({ description: 'Who may use the gateway.' }),
+  clients: clientsSchema.prefault({}).meta({ description: 'Who may use the gateway.' }),
   tunnel: tunnelSchema.prefault({}).meta({ description: 'Bounds on tunnels.' }),
   relay: relaySchema.prefault({}).meta({ description: 'The moving of bytes.' }),
   dns: dnsSchema.prefault({}).meta({ description: 'How names are resolved.' }),

@@ -23,6 +23,8 @@ export interface ExportSources {
   readonly rules: readonly Rule[]
   /** Where clients come from. */
   readonly clients: readonly Cidr[]
+  /** Whether clients have to be known users, too. */
+  readonly hasPasswords: boolean
   readonly listen: { readonly address: string, readonly port: number }
   /** The configured name servers; none: those of the system, which are not known here. */
   readonly nameServers: ReadonlyArray<{ readonly address: Address, readonly port: number }>

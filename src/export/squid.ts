@@ -50,6 +50,9 @@ function describe (sources: ExportSources): readonly string[] {
     'To try it:    curl --proxy http://HOST:PORT https://contoso.azurecr.io/v2/    401 is the registry, 403 is Squid',
     '',
     'What it cannot say:',
+    ...sources.hasPasswords
+      ? ['No user and password is asked for (clients.passwordFile): every client in clients.allow gets in, unless you add auth_param and proxy_auth.']
+      : [],
     ...describeOpenStorage(sources.rules),
     'Squid goes by names: that an address is Azure\'s own, as the service tags have it, is not looked at. It does not change when they do.',
     'Squid refuses private addresses that lie outside privateEndpoints, for all registries together, and resolves names by itself.',

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { readFileSync, readdirSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
@@ -9,6 +9,7 @@ import { startNameServer } from '../../src/lab/name-server.ts'
 import { openTunnel } from '../../src/outbound/tunnel-client.ts'
 import { type CommandOptions, type Result, type Running, runCommand, startCommand } from '../support/command-run.ts'
 import { type LogLine, builtCommand } from '../support/daemon.ts'
+import { writePasswordLine } from '../support/password-hashes.ts'
 import { readBytes, untilClosed } from '../support/stream-watch.ts'
 import { startEchoUpstream } from '../support/upstream.ts'
 
@@ -136,6 +137,25 @@ t.test('a port that needs a privilege is told with three ways to have it', async
   t.match(result.stderr, '127.0.0.1:1 is not for this user')
   for (const way of ['CAP_NET_BIND_SERVICE', 'systemd/acr-egress.socket', '--listen 127.0.0.1:8001']) t.match(result.stderr, way)
   t.equal(findStack(result), undefined)
+})
+
+t.test('passwords that this machine cannot check are told, and the exit code is 3', async (t) => {
+  const folder = t.testdir({
+    'config.yaml': stringify({
+      registries: [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'] }],
+      clients: { passwordFile: 'passwords' },
+    }),
+  })
+  await writeFile(`${folder}/passwords`, writePasswordLine('edge', 'x', 10), { mode: 0o600 })
+  // By this bcrypt takes the machine for another one.
+  const program = ['npm_config_arch=s390x', process.execPath, builtCommand]
+  const result = await runCommand(t, ['serve', '--config', `${folder}/config.yaml`, ...freePorts], { program })
+  t.match(result, { code: 3, stderr: /^clients\.passwordFile takes bcrypt, which cannot be loaded here: .*\n.*npm ci/m })
+  t.equal(findStack(result), undefined)
+  const without = startCommand(t, ['serve', ...registry, ...freePorts], { program })
+  await without.stdoutWith('gateway_started')
+  without.child.kill()
+  t.match(await without.result, { code: 0 })
 })
 
 t.test('an address of another machine is told, and what may be used instead', async (t) => {

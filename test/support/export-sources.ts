@@ -37,6 +37,7 @@ export function exportSources (written: WrittenSources = {}): ExportSources {
       ...plain.map((rule): Rule => ({ ...rule, port: 80 })),
     ],
     clients: clients.map(readCidr),
+    hasPasswords: false,
     nameServers: nameServers.map((text) => {
       const [address = '', port = '53'] = text.split(' ')
       return { address: readAddress(address), port: Number(port) }

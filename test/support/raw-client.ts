@@ -22,6 +22,8 @@ export interface RawClient {
   receive (length: number): Promise<Buffer>
   /** Resolves with the head of the answer, up to its empty line; what follows is left to `receive`. */
   receiveHead (): Promise<string>
+  /** Resolves with the whole answer, the content that its head announces too; what follows is left to `receive`. */
+  receiveAnswer (): Promise<string>
   /** Resolves when the other side has ended the connection, or either has reset it. Never rejects. */
   readonly ended: Promise<Ending>
 }
@@ -86,16 +88,27 @@ function collect (socket: Socket, tcp: Socket): RawClient {
     }
   }
 
+  /** Takes this many bytes away from what has come. */
+  async function take (length: number): Promise<string> {
+    const bytes = await receiveUntil((received) => received.length >= length)
+    chunks.splice(0, chunks.length, bytes.subarray(length))
+    return bytes.toString('latin1', 0, length)
+  }
+
+  async function receiveHead (): Promise<string> {
+    const bytes = await receiveUntil((received) => received.includes(emptyLine))
+    return await take(bytes.indexOf(emptyLine) + emptyLine.length)
+  }
+
   return {
     socket,
     reset: () => { tcp.resetAndDestroy() },
     send: (bytes) => { socket.write(bytes, 'latin1') },
     receive: (length) => receiveUntil((bytes) => bytes.length >= length),
-    async receiveHead () {
-      const bytes = await receiveUntil((received) => received.includes(emptyLine))
-      const length = bytes.indexOf(emptyLine) + emptyLine.length
-      chunks.splice(0, chunks.length, bytes.subarray(length))
-      return bytes.toString('latin1', 0, length)
+    receiveHead,
+    async receiveAnswer () {
+      const head = await receiveHead()
+      return head + await take(Number(/^content-length: ([0-9]+)\r$/im.exec(head)?.[1] ?? 0))
     },
     ended,
   }

@@ -5,6 +5,7 @@ import { UsageError } from '../../../src/cli/args.ts'
 import { checkCommand } from '../../../src/cli/check.ts'
 import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
 import { runHere } from '../../support/command-run.ts'
+import { writePasswordLine } from '../../support/password-hashes.ts'
 
 const folder = t.testdir({
   'good.yaml': `registries:
@@ -35,6 +36,7 @@ contoso.eastus.data.azurecr.io  443   data         contoso.azurecr.io  eastus  r
 packages.example.com            443   extra        -                   -       extraHosts[0]
 
 clients    127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, ::1/128, fc00::/7, fe80::/10
+passwords  not asked for
 listener   0.0.0.0:443, clear text only
 dns        10.0.0.53:53, [fd00::53]:5353; not asked for contoso.azurecr.io
 addresses  any that are not private or reserved: without addresses.serviceTagsFile no service tags are looked at
@@ -42,6 +44,24 @@ state      in memory only, unless systemd gives the service a StateDirectory=
 admin      127.0.0.1:9180
 `)
   t.match(stderr, /^warning: .*good\.yaml:4:14: registries\[0\]\.storage: opens .*\n$/)
+})
+
+t.test('it says whether passwords are asked for, of how many users, and nothing of them', async (t) => {
+  const passwords = t.testdir({
+    'config.yaml': 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\nclients: {passwordFile: users}\n',
+  })
+  const config = join(passwords, 'config.yaml')
+  for (const [text, count] of [
+    [writePasswordLine('edge', 'x'), '1 user'],
+    [writePasswordLine('edge', 'x') + writePasswordLine('plant', 'y'), '2 users'],
+  ] as const) {
+    await writeFile(join(passwords, 'users'), text, { mode: 0o600 })
+    const { code, stdout, stderr } = await run('--config', config)
+    t.equal(code, 0)
+    t.match(stdout, `\npasswords  asked for: ${count} of ${join(passwords, 'users')}\n`)
+    t.match(stderr, /^warning: .*config\.yaml:2:25: clients\.passwordFile: user names and passwords come over the network/m)
+    t.notMatch(stdout + stderr + (await run('--config', config, '--json')).stdout, /edge[^.]|\$2[aby]\$/)
+  }
 })
 
 t.test('with a file of service tags it says which tags count, and of when they are', async (t) => {

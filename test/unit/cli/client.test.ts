@@ -123,7 +123,7 @@ t.test('what leads past the gateway, and what a password is for, is warned of', 
   t.match(stdout, 'Environment="HTTPS_PROXY=http://edge:p%%40ss%%20word@gw.example:443"')
   t.match(stdout, 'NO_PROXY=localhost,127.0.0.1,::1,.svc,contoso.azurecr.io')
   t.match(stderr, /warning: --no-proxy contoso\.azurecr\.io leads clients past the gateway/)
-  t.match(stderr, /warning: the gateway itself asks for no password/)
+  t.match(stderr, /warning: the gateway asks for a password only if its configuration has clients\.passwordFile/)
 })
 
 t.test('an authority is taken from a file, and nothing but certificates of it', async (t) => {

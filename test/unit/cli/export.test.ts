@@ -7,6 +7,7 @@ import { exportCommand } from '../../../src/cli/export.ts'
 import { createSightings } from '../../../src/sightings/sightings.ts'
 import { describeState } from '../../../src/sightings/state.ts'
 import { type Result, runHere } from '../../support/command-run.ts'
+import { writePasswordLine } from '../../support/password-hashes.ts'
 import { writeTagFile } from '../../support/service-tags.ts'
 
 const formats = ['nftables', 'squid', 'azure-firewall', 'nsg', 'cilium']
@@ -40,6 +41,16 @@ function writeFolder (t: Test, more: object = {}, { isAged = false } = {}): Fold
 async function run (...argv: string[]): Promise<Result> {
   return await runHere(exportCommand, argv)
 }
+
+t.test('a Squid that asks for no password where the gateway does is warned of', async (t) => {
+  const { folder, file } = writeFolder(t, { listen: { address: '127.0.0.1' }, clients: { passwordFile: 'passwords' } })
+  await writeFile(join(folder, 'passwords'), writePasswordLine('edge', 'x', 10), { mode: 0o600 })
+  const { code, stdout, stderr } = await run('squid', '--config', file)
+  t.equal(code, 0)
+  t.match(stderr, /^warning: that Squid asks for no user and password, .*; add auth_param and proxy_auth by hand\n$/)
+  t.match(stdout, /^# No user and password is asked for \(clients\.passwordFile\)/m)
+  t.equal((await run('nftables', '--config', file)).stderr, '', 'a packet filter never has')
+})
 
 t.test('each format is printed whole from a configuration, without a word besides', async (t) => {
   const { file } = writeFolder(t)

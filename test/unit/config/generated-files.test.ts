@@ -55,8 +55,8 @@ t.test('the examples in the example are good too, and with them it shows every k
   const everything = example.replace(/^( *)#(?=[a-z#]| {2})/gm, '$1').replace(/^( *)#(?=[a-z])/gm, '$1')
     // The certificate is nobody's.
     .replace(/^( *)(tls: .*)$/m, '$1# $2')
-    // And this file is not here.
-    .replace(/^( *)(serviceTagsFile: .*)$/m, '$1# $2')
+    // And these files are not here.
+    .replace(/^( *)((?:serviceTagsFile|passwordFile): .*)$/gm, '$1# $2')
   for (const { path } of listKeys()) t.match(everything, new RegExp(`\\b${path.split('.').at(-1)?.replace('[]', '') ?? ''}:`), path)
   const configuration = await load(everything)
   t.equal(configuration.dns.servers?.length, 2)
