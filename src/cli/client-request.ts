@@ -2,11 +2,12 @@ import { X509Certificate } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { ClientRequest } from '../client-files/client-setup.ts'
 import { listBypasses, localNames, parseNoProxy } from '../client-files/no-proxy.ts'
-import { type Credentials, type ProxyUrl, findCredentialsProblem, parseProxyUrl } from '../client-files/proxy-url.ts'
+import { parseClientProxyUrl, respellProxyUrl } from '../client-files/proxy-url.ts'
 import type { Configuration } from '../config/configuration.ts'
 import { loadConfiguration } from '../config/load.ts'
 import { escapeControls, quote } from '../config/problem.ts'
 import { readTextFile } from '../host/text-file.ts'
+import { type Credentials, type ProxyUrl, findCredentialsProblem } from '../net/proxy-url.ts'
 import { type Arguments, UsageError } from './args.ts'
 import type { Terminal } from './command.ts'
 import { configurationFlags, printProblems, readLoadOptions } from './configuration-flags.ts'
@@ -59,11 +60,12 @@ const credentialsWarnings = [
 ]
 
 function readProxy (text: string): ProxyUrl {
-  const parsed = parseProxyUrl(text)
+  const parsed = parseClientProxyUrl(text)
   if (parsed.ok) return parsed.proxy
   const { what, write } = parsed.mistake
-  // Not the URL itself: there may be a password in it.
-  throw new UsageError(escapeControls(`--proxy: this is not a proxy's URL: ${what}; ${write}`))
+  const right = respellProxyUrl(text)
+  const advice = right === undefined ? write : `write ${right}, or ${write}`
+  throw new UsageError(escapeControls(`--proxy: this is not a proxy's URL: ${what}; ${advice}`))
 }
 
 /** Where the configuration has the gateway listen, if that is an address that clients can use. */

@@ -1,6 +1,7 @@
 import { type Problem, escapeControls } from '../config/problem.ts'
 import type { Step } from '../doctor/step.ts'
 import type { PlannedStep } from '../doctor/walk.ts'
+import { type ProxyUrl, describeProxyUrl } from '../net/proxy-url.ts'
 import type { Terminal } from './command.ts'
 
 /** Shows the steps of a diagnosis: each as a line when it is over, or all as one document at the end. */
@@ -17,8 +18,8 @@ export interface ReportOptions {
   readonly terminal: Terminal
   readonly isJson: boolean
   readonly warnings: readonly Problem[]
-  /** The proxy without user and password. */
-  readonly proxy: string | undefined
+  /** The proxy that is gone through; its user and password are not shown. */
+  readonly proxy: ProxyUrl | undefined
 }
 
 /** Writes to standard output; what a step is at is shown on a terminal only, and replaced by what came of it. */
@@ -54,7 +55,7 @@ export function createReport ({ terminal, isJson, warnings, proxy }: ReportOptio
     onStep,
     finish (isWhole) {
       const ok = isWhole && !steps.some(({ status }) => status === 'failed')
-      const through = proxy === undefined ? {} : { proxy }
+      const through = proxy === undefined ? {} : { proxy: describeProxyUrl(proxy) }
       if (!isJson) stdout.write(`\n${summarize(steps, isWhole)}\n`)
       else writeDocument(terminal, { ok, interrupted: !isWhole, ...through, warnings, steps })
       return ok

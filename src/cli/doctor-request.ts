@@ -4,7 +4,7 @@ import { escapeControls, quote } from '../config/problem.ts'
 import { type ImageReference, parseImageReference } from '../doctor/image-reference.ts'
 import type { Credentials } from '../doctor/token.ts'
 import { readTextFile } from '../host/text-file.ts'
-import { type ProxyUrl, parseProxyUrl } from '../outbound/proxy-url.ts'
+import { type ProxyUrl, type ProxyUrlForm, parseProxyUrl } from '../net/proxy-url.ts'
 import { type Arguments, UsageError } from './args.ts'
 
 /** What is to be walked to, and how. */
@@ -34,9 +34,17 @@ function readImage (text: string | undefined): ImageReference | undefined {
 
 function readProxy (text: string | undefined): ProxyUrl | undefined {
   if (text === undefined) return undefined
-  const parsed = parseProxyUrl(text)
+  const parsed = parseProxyUrl(text, proxyForm)
   if (parsed.ok) return parsed.proxy
-  throw new UsageError(`--proxy: the URL ${parsed.problem}`)
+  const { what, write } = parsed.mistake
+  throw new UsageError(escapeControls(`--proxy: this is not a proxy's URL: ${what}; ${write}`))
+}
+
+/** As docker reads HTTPS_PROXY. */
+const proxyForm: ProxyUrlForm = {
+  example: { host: 'gw.corp.example', port: 443 },
+  credentialsAdvice: 'write %40 for @, %3A for :, %2F for / and %25 for %',
+  takesShortForms: true,
 }
 
 async function readCredentials (given: Arguments): Promise<Credentials | undefined> {

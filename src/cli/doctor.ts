@@ -101,7 +101,7 @@ export const doctorCommand: Command = {
     const chosen = chooseRegistries(registries, request.image)
     const trust = await readTrust(given)
     printWarnings(terminal, warnings)
-    const report = createReport({ terminal, isJson: given.has('json'), warnings, proxy: request.proxy?.text })
+    const report = createReport({ terminal, isJson: given.has('json'), warnings, proxy: request.proxy })
     report.configured(source, ms)
     const { onStart, onStep } = report
     const hooks = { registries: chosen, ...request, ...trust, onStart, onStep }

@@ -1,4 +1,4 @@
-import type { ProxyUrl } from './proxy-url.ts'
+import type { ProxyUrl } from '../net/proxy-url.ts'
 
 /** What all files of a client are made from. */
 export interface ClientRequest {

@@ -1,7 +1,7 @@
 import { trustAuthority } from './authority.ts'
 import type { ClientRequest, ClientSetup } from './client-setup.ts'
 import { createDropIn } from './drop-in.ts'
-import { formatProxyUrl } from './proxy-url.ts'
+import { formatProxyUrl } from '../net/proxy-url.ts'
 import { quoteForShell } from './quoting.ts'
 import { createCurlStep, listVariables } from './variables.ts'
 

@@ -1,7 +1,7 @@
 import { trustAuthority } from './authority.ts'
 import type { ClientFile, ClientRequest, ClientSetup } from './client-setup.ts'
 import { createDropIn } from './drop-in.ts'
-import { formatProxyUrl } from './proxy-url.ts'
+import { formatProxyUrl } from '../net/proxy-url.ts'
 import { createCurlStep, listVariables } from './variables.ts'
 
 /** The Docker engine: its own configuration, or for old ones the environment of its service. */

@@ -1,7 +1,7 @@
 import type { ClientFile, ClientRequest, ClientSetup, Entry } from './client-setup.ts'
 import { createDropIn } from './drop-in.ts'
 import { localNames } from './no-proxy.ts'
-import { formatProxyUrl } from './proxy-url.ts'
+import { formatProxyUrl } from '../net/proxy-url.ts'
 import { quoteForToml } from './quoting.ts'
 import { createCurlStep } from './variables.ts'
 

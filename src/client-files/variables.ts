@@ -1,5 +1,5 @@
 import type { ClientRequest, Entry, Step } from './client-setup.ts'
-import { formatProxyUrl } from './proxy-url.ts'
+import { formatProxyUrl } from '../net/proxy-url.ts'
 import { quoteForShell } from './quoting.ts'
 
 /**

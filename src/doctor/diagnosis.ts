@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls'
 import type { Registry } from '../acr/endpoints.ts'
 import type { HostName } from '../net/host-name.ts'
-import type { ProxyUrl } from '../outbound/proxy-url.ts'
+import type { ProxyUrl } from '../net/proxy-url.ts'
 import type { Rule } from '../policy/rule.ts'
 import { checkChallenge } from './challenge.ts'
 import { type DirectPathOptions, walkDirectly } from './direct-path.ts'

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { HostName } from '../net/host-name.ts'
+import { type ProxyUrl, describeProxyUrl, formatBasicAuthorization } from '../net/proxy-url.ts'
 import { openConnection } from '../outbound/connection.ts'
-import type { ProxyUrl } from '../outbound/proxy-url.ts'
 import { type Trust, openSecureSocket } from '../outbound/secure-socket.ts'
 import { type ProxyAddress, openTunnel } from '../outbound/tunnel-client.ts'
 import { codeOf, isNotHttp } from './connection-failure.ts'
@@ -21,22 +21,22 @@ const patience = 2
 
 /** Has the proxy open a tunnel to the host: one step; names and addresses are the proxy's affair. */
 export async function walkThroughProxy (walk: Walk, host: HostName, options: ProxiedPathOptions): Promise<Route> {
-  const { proxy } = options
-  walk.skip({ step: 'name', host }, `the affair of the proxy ${proxy.text}`)
-  walk.skip({ step: 'address', host }, `the affair of the proxy ${proxy.text}`)
+  const text = describeProxyUrl(options.proxy)
+  walk.skip({ step: 'name', host }, `the affair of the proxy ${text}`)
+  walk.skip({ step: 'address', host }, `the affair of the proxy ${text}`)
   const route: Route = { host, open: async (signal) => await openOrFail(host, options, signal) }
   await walk.take({
     step: 'proxy',
     host,
     late: {
-      found: `the proxy ${proxy.text} did not answer the CONNECT`,
+      found: `the proxy ${text} did not answer the CONNECT`,
       toDo: `See that it is a proxy and runs, and that ${host} is not dropped behind it.`,
     },
     patience,
     take: async (signal) => {
       const tunnel = await route.open(signal)
       tunnel.destroy()
-      return { value: undefined, found: `the proxy ${proxy.text} opened a tunnel` }
+      return { value: undefined, found: `the proxy ${text} opened a tunnel` }
     },
   })
   return route
@@ -60,12 +60,12 @@ async function openOrFail (host: HostName, options: ProxiedPathOptions, signal: 
 }
 
 function addressOf ({ proxy, trust }: ProxiedPathOptions): ProxyAddress {
-  const { scheme, host, port, authorization } = proxy
+  const { scheme, host, port, credentials } = proxy
   return {
     host,
     port,
     ...scheme === 'https' ? { tls: trust } : {},
-    ...authorization === undefined ? {} : { headers: { 'Proxy-Authorization': authorization } },
+    ...credentials === undefined ? {} : { headers: { 'Proxy-Authorization': formatBasicAuthorization(credentials) } },
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ProxyUrl } from '../outbound/proxy-url.ts'
+import { type ProxyUrl, describeProxyUrl } from '../net/proxy-url.ts'
 import { ProxyRefusedError } from '../outbound/tunnel-client.ts'
 import { type Reason, reasonWords } from '../refusal/reasons.ts'
 import { codeOf, isNotHttp, isNotTls } from './connection-failure.ts'
@@ -26,12 +26,13 @@ export function describeProxyFailure (error: unknown, attempt: ProxyAttempt): un
 
 /** The gateway says itself what is wrong; of another proxy there is its status line. */
 function describeRefusal (error: ProxyRefusedError, attempt: ProxyAttempt): StepFailure {
-  const { proxy: { text, authorization }, target } = attempt
+  const { proxy, target } = attempt
+  const text = describeProxyUrl(proxy)
   const { statusCode, statusText } = error
   const line = `${statusCode} ${statusText}`.slice(0, maxQuoted).trim()
   if (statusCode === 407) {
     const toDo = 'Write --proxy with the right one, percent-encoded: http://USER:PASSWORD@HOST:PORT.'
-    return authorization === undefined
+    return proxy.credentials === undefined
       ? new StepFailure(`the proxy ${text} wants a user and a password (${line})`, toDo)
       : new StepFailure(`the proxy ${text} does not take this user and password (${line})`, toDo)
   }
@@ -59,9 +60,10 @@ function parseObject (text: string): Readonly<Record<string, unknown>> {
 }
 
 function describePlain (code: string, attempt: ProxyAttempt): StepFailure {
-  const { proxy: { text, host, port } } = attempt
+  const { proxy } = attempt
+  const text = describeProxyUrl(proxy)
   if (attempt.isTls) {
-    return new StepFailure(`the proxy ${text} speaks TLS, and was asked without`, `Write --proxy https://${host}:${port}.`)
+    return new StepFailure(`the proxy ${text} speaks TLS, and was asked without`, `Write --proxy ${describeProxyUrl({ ...proxy, scheme: 'https' })}.`)
   }
   if (isNotHttp(code)) {
     return new StepFailure(`what answers at ${text} is no HTTP proxy (${code})`, 'See that host and port of --proxy are right.')
@@ -70,8 +72,9 @@ function describePlain (code: string, attempt: ProxyAttempt): StepFailure {
 }
 
 function describeSecure (code: string, attempt: ProxyAttempt): StepFailure {
-  const { proxy: { text, host, port } } = attempt
-  const plain = `http://${host}:${port}`
+  const { proxy } = attempt
+  const text = describeProxyUrl(proxy)
+  const plain = describeProxyUrl({ ...proxy, scheme: 'http' })
   if (isNotTls(code) || isNotHttp(code)) {
     return new StepFailure(`the proxy ${text} does not speak TLS (${code})`,
       `Write --proxy ${plain}, or give the gateway a certificate (listen.tls).`)
@@ -91,12 +94,13 @@ function describeSecure (code: string, attempt: ProxyAttempt): StepFailure {
   return describeUnreachable(code, attempt)
 }
 
-function describeUnreachable (code: string, { proxy: { text, host } }: ProxyAttempt): StepFailure {
+function describeUnreachable (code: string, { proxy }: ProxyAttempt): StepFailure {
+  const text = describeProxyUrl(proxy)
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new StepFailure(`the name of the proxy ${text} does not resolve (${code})`,
-        `See that ${host} is spelt right, and what this machine's name servers say of it.`)
+        `See that ${proxy.host} is spelt right, and what this machine's name servers say of it.`)
     case 'ECONNREFUSED':
       return new StepFailure(`nothing listens at the proxy ${text} (${code})`,
         'See that the gateway runs there (systemctl status acr-egress), and that host and port of --proxy are right.')

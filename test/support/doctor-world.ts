@@ -10,7 +10,7 @@ import { type Image, createImage } from '../../src/lab/image.ts'
 import { type Lab, labNames } from '../../src/lab/lab.ts'
 import { type NameAnswer, startNameServer } from '../../src/lab/name-server.ts'
 import { type Fault, type LabRegistry, startLabRegistry } from '../../src/lab/registry.ts'
-import { parseProxyUrl } from '../../src/outbound/proxy-url.ts'
+import { parseProxyUrl } from '../../src/net/proxy-url.ts'
 import { type Authority, issueAuthority } from '../../src/tls/certificates.ts'
 import { labConfiguration } from './lab-configuration.ts'
 
@@ -109,8 +109,8 @@ async function runDiagnosis (configuration: Configuration, more: Partial<Diagnos
 
 /** A proxy URL that is known to be good. */
 export function proxyAt (url: string): NonNullable<DiagnosisOptions['proxy']> {
-  const parsed = parseProxyUrl(url)
-  if (!parsed.ok) throw new TypeError(parsed.problem)
+  const parsed = parseProxyUrl(url, { example: { host: 'proxy.example', port: 80 }, credentialsAdvice: '' })
+  if (!parsed.ok) throw new TypeError(parsed.mistake.what)
   return parsed.proxy
 }
 

@@ -174,7 +174,7 @@ t.test('wrong words are usage errors that say what to write', async (t) => {
     [['samples/app'], /^samples\/app: doctor takes flags only; write --image samples\/app/],
     [['--imgae', 'x'], /^--imgae: no such flag; did you mean --image\?$/],
     [['--image', 'Samples/App'], /^--image "Samples\/App" is not a repository; write it in lower case/],
-    [['--proxy', 'gw.example:1'], /^--proxy: the URL does not begin with http:\/\//],
+    [['--proxy', 'gw.example:1'], /^--proxy: this is not a proxy's URL: it has no scheme; write it like http:\/\//],
     [['--user', 'x'], /--password-file FILE too/],
     [['--password-file', 'x'], /--user NAME too/],
     [['--user', 'x', '--password-file', at('password.txt')], /--image REPO:TAG too/],

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { ClientFile, ClientRequest } from '../../../src/client-files/client-setup.ts'
 import { type ClientKind, clientKinds, createClientSetup, findMismatch } from '../../../src/client-files/kinds.ts'
 import { localNames } from '../../../src/client-files/no-proxy.ts'
-import { parseProxyUrl } from '../../../src/client-files/proxy-url.ts'
+import { parseClientProxyUrl } from '../../../src/client-files/proxy-url.ts'
 import { quoteForShell, quoteForToml, quoteForUnit } from '../../../src/client-files/quoting.ts'
 import { describeMissing } from '../../support/debian-parts.ts'
 import { readUnitEnvironment } from '../../support/unit-environment.ts'
@@ -21,7 +21,7 @@ function fileOf (kind: ClientKind, path: string | RegExp): ClientFile {
 }
 
 t.test('the URL that every file holds is the one with this name and password', async (t) => {
-  const parsed = parseProxyUrl(url)
+  const parsed = parseClientProxyUrl(url)
   t.same(parsed.ok && parsed.proxy, proxy)
 })
 
