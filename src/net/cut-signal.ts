@@ -4,6 +4,8 @@
  */
 export interface CutSignal {
   readonly aborted: boolean
+  /** Why, if it says so: what to throw. */
+  readonly reason?: unknown
   /** The listener is called once, at most; not at all when the signal is aborted already. */
   addEventListener (type: 'abort', listener: () => void): void
   removeEventListener (type: 'abort', listener: () => void): void

@@ -1,8 +1,8 @@
-import { request as requestPlain, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import { request as requestTls } from 'node:https'
-import { isIP, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import type { Trust } from './secure-socket.ts'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
+import { openConnection } from './connection.ts'
+import { type Trust, openSecureSocket } from './secure-socket.ts'
+import { type TunnelAnswer, requestTunnel } from './tunnel-request.ts'
 
 const defaultTimeoutMs = 30_000
 /** A refusal explains itself in a few hundred bytes; more than this is not read. */
@@ -38,12 +38,11 @@ export class ProxyRefusedError extends Error {
   /** At most 64 KiB of it. */
   readonly body: string
 
-  constructor (response: IncomingMessage, body: string) {
-    const { statusCode = 0, statusMessage = '' } = response
-    super(`the proxy refused: ${statusCode} ${statusMessage}`)
+  constructor ({ statusCode, statusText, headers }: TunnelAnswer, body: string) {
+    super(`the proxy refused: ${statusCode} ${statusText}`)
     this.statusCode = statusCode
-    this.statusText = statusMessage
-    this.headers = response.headers
+    this.statusText = statusText
+    this.headers = headers
     this.body = body
   }
 }
@@ -67,38 +66,22 @@ export async function openTunnel (options: TunnelOptions): Promise<Socket> {
   }
 }
 
-async function connectThrough (options: TunnelOptions, signal: AbortSignal): Promise<Socket> {
-  const request = startConnect(options, signal)
-  return await new Promise((resolve, reject) => {
-    request.once('error', reject)
-    // A bodiless CONNECT ends in this event whatever the status is; a refusal's body is left on the socket.
-    request.once('connect', (response: IncomingMessage, stream: Duplex, head: Buffer) => {
-      const socket = stream as Socket
-      if (head.length > 0) socket.unshift(head)
-      const { statusCode = 0 } = response
-      if (statusCode >= 200 && statusCode < 300) {
-        resolve(socket)
-      } else {
-        readRefusal(response, socket, signal).then(reject, reject)
-      }
-    })
-    request.end()
-  })
-}
-
-function startConnect ({ proxy, target }: TunnelOptions, signal: AbortSignal): ClientRequest {
-  const { host, port, tls, headers } = proxy
-  const common = { host, port, method: 'CONNECT', path: target, headers: { ...headers, Host: target }, agent: false, signal } as const
-  if (tls === undefined) return requestPlain(common)
-  // Else Node takes the name to expect from the Host header, which is the target's. An address has no server name.
-  const servername = isIP(host) === 0 ? host : ''
-  return requestTls({ ...common, servername, ...tls })
+async function connectThrough (
+  { proxy: { host, port, tls, headers }, target }: TunnelOptions, signal: AbortSignal,
+): Promise<Socket> {
+  const connection = await openConnection({ host, port, signal })
+  const socket = tls === undefined
+    ? connection
+    : await openSecureSocket({ socket: connection, servername: tls.servername ?? host, trust: tls, signal })
+  const answer = await requestTunnel({ socket, target, headers, signal })
+  if (answer.statusCode >= 200 && answer.statusCode < 300) return socket
+  throw await readRefusal(answer, socket, signal)
 }
 
 async function readRefusal (
-  response: IncomingMessage, socket: Socket, signal: AbortSignal,
+  answer: TunnelAnswer, socket: Socket, signal: AbortSignal,
 ): Promise<ProxyRefusedError> {
-  const stated = Number(response.headers['content-length'] ?? maxRefusalBytes)
+  const stated = Number(answer.headers['content-length'] ?? maxRefusalBytes)
   const wantedBytes = Math.min(stated, maxRefusalBytes)
   const destroy = (): unknown => socket.destroy()
   signal.addEventListener('abort', destroy)
@@ -119,5 +102,5 @@ async function readRefusal (
     socket.destroy()
   }
   signal.throwIfAborted()
-  return new ProxyRefusedError(response, Buffer.concat(chunks).toString('utf8', 0, wantedBytes))
+  return new ProxyRefusedError(answer, Buffer.concat(chunks).toString('utf8', 0, wantedBytes))
 }
