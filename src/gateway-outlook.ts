@@ -1,9 +1,9 @@
 import type { Configuration } from './config/configuration.ts'
-import type { Names } from './dns/names.ts'
 import { createEndpointChecks } from './outlook/endpoint-check.ts'
 import { type MigrationView, type SightingsSource, describeMigration, listDataHosts } from './outlook/migration.ts'
 import { type WouldRefuseView, describeWouldRefuse } from './outlook/would-refuse.ts'
 import type { Policy } from './policy/policy.ts'
+import type { Reach } from './proxy/reach.ts'
 import type { SightingsState } from './sightings/state.ts'
 
 /** What sightings say of a configuration. */
@@ -21,15 +21,15 @@ export interface OutlookOptions {
   readonly policy: () => Policy
   /** Makes one of a configuration that is not in force. */
   readonly makePolicy: (configuration: Configuration) => Policy
-  readonly names: Pick<Names, 'lookup'>
+  readonly reach: Reach
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
 /** For the daemon, and for a command in its place. The caller closes it. */
-export function createOutlook ({ configuration, policy, makePolicy, names, now }: OutlookOptions): Outlook {
+export function createOutlook ({ configuration, policy, makePolicy, reach, now }: OutlookOptions): Outlook {
   const { registries, bundles, extraHosts } = configuration
-  const checks = createEndpointChecks({ hosts: listDataHosts(registries), policy, names })
+  const checks = createEndpointChecks({ hosts: listDataHosts(registries), policy, reach })
   return {
     async describeMigration (state, source) {
       return describeMigration({ registries, state, source, checks: await checks.look(), now: now() })

@@ -6,7 +6,10 @@ import { type Address, formatSocketAddress } from './net/address.ts'
 import type { CutSignal } from './net/cut-signal.ts'
 import type { HostName } from './net/host-name.ts'
 import { type Policy, createPolicy } from './policy/policy.ts'
+import { createDirectReach } from './proxy/direct-reach.ts'
 import { refuseLookup } from './proxy/failure.ts'
+import type { Reach } from './proxy/reach.ts'
+import { createSlowTargets } from './proxy/slow-targets.ts'
 import type { Refusal } from './refusal/reasons.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -49,6 +52,16 @@ function nameEvents (metrics: Metrics, logger: Logger): Pick<NamesOptions, 'onQu
       logger.info({ host: name, family, ...texts }, 'name_addresses_changed')
     },
   }
+}
+
+/** The one way out that a configuration asks for. */
+export function createConfiguredReach (
+  names: Pick<Names, 'lookup'>, watchers?: { readonly metrics: Metrics },
+): Reach {
+  const slowTargets = createSlowTargets()
+  return createDirectReach({
+    names, slowTargets, ...watchers === undefined ? {} : { onAttempt: watchers.metrics.attempted },
+  })
 }
 
 /** Where a name leads, or what a tunnel would be told when it leads nowhere within the time. */

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { createAdminServer } from './admin/server.ts'
 import type { Configuration } from './config/configuration.ts'
 import { createOutlook } from './gateway-outlook.ts'
-import { createConfiguredNames, createConfiguredPolicy } from './gateway-parts.ts'
+import { createConfiguredNames, createConfiguredPolicy, createConfiguredReach } from './gateway-parts.ts'
 import { createGatewayPasswords } from './gateway-passwords.ts'
 import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
@@ -11,7 +11,6 @@ import { createGatewayViews } from './gateway-views.ts'
 import { formatSocketAddress } from './net/address.ts'
 import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
-import { createSlowTargets } from './proxy/slow-targets.ts'
 import { servePlain } from './proxy/plain-http.ts'
 import { refuseRequest, serveTunnel } from './proxy/tunnel.ts'
 import { createTunnelTable } from './proxy/tunnel-table.ts'
@@ -94,6 +93,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     serviceTags: () => tags?.read(),
   })
   const names = createConfiguredNames(configuration, { metrics, logger })
+  const reach = createConfiguredReach(names, { metrics })
   let policy = createConfiguredPolicy(configuration)
   const tags = createGatewayTags({
     configuration,
@@ -108,15 +108,13 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
   const services = {
     policy: () => policy,
     ...passwords === undefined ? {} : { decideUser: passwords.decide },
-    names,
+    reach,
     tunnels,
-    slowTargets: createSlowTargets(),
     startRelay: (options: RelayOptions) => demandStarted(relays).start(options),
     log,
     serverName: tunnel.serverName,
     connectTimeoutMs: tunnel.connectTimeoutMs,
     idleTimeoutMs: tunnel.idleTimeoutMs,
-    onAttempt: metrics.attempted,
   }
   const proxy = createListener({
     listen: listenFd === undefined ? listen : { fd: listenFd },
@@ -133,7 +131,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
       refuseRequest(unusable, record, new TunnelFailure(refusal))
     },
   })
-  const outlook = createOutlook({ configuration, policy: () => policy, makePolicy: createConfiguredPolicy, names, now })
+  const outlook = createOutlook({ configuration, policy: () => policy, makePolicy: createConfiguredPolicy, reach, now })
   const running = { relays: () => relays, policy: () => policy }
   const views = createGatewayViews({
     version, configuration, ...running, tags, passwords, seen, outlook, names, tunnels, log, metrics,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { loadConfiguration } from '../config/load.ts'
 import { escapeControls } from '../config/problem.ts'
-import { createConfiguredNames, createConfiguredPolicy } from '../gateway-parts.ts'
+import { createConfiguredNames, createConfiguredPolicy, createConfiguredReach } from '../gateway-parts.ts'
 import { type Outlook, createOutlook } from '../gateway-outlook.ts'
 import type { SightingsSource } from '../outlook/migration.ts'
 import { readState } from '../sightings/state-keeper.ts'
@@ -39,7 +39,11 @@ export async function withStoredSightings<T> (
   const names = createConfiguredNames(configuration)
   const policy = createConfiguredPolicy(configuration)
   const outlook = createOutlook({
-    configuration, policy: () => policy, makePolicy: createConfiguredPolicy, names, now: Date.now,
+    configuration,
+    policy: () => policy,
+    makePolicy: createConfiguredPolicy,
+    reach: createConfiguredReach(names),
+    now: Date.now,
   })
   try {
     return await use({ outlook, state: reading.state, source: { kind: 'file', file } })

@@ -1,11 +1,9 @@
-import type { Socket } from 'node:net'
 import { type PeerCertificate, checkServerIdentity, connect } from 'node:tls'
-import type { Names } from '../dns/names.ts'
 import type { HostName } from '../net/host-name.ts'
 import { type ExplainedAddress, explainAddress } from '../policy/explain.ts'
 import type { Policy } from '../policy/policy.ts'
-import { dial } from '../proxy/dial.ts'
 import { describeFailure } from '../proxy/failure.ts'
+import type { Reach, ReachedEnd } from '../proxy/reach.ts'
 import type { Refusal } from '../refusal/reasons.ts'
 
 /** Whether a data endpoint can be used from here, now; a JSON value. */
@@ -39,7 +37,8 @@ export interface EndpointChecks {
 export interface EndpointChecksOptions {
   readonly hosts: readonly HostName[]
   readonly policy: () => Policy
-  readonly names: Pick<Names, 'lookup'>
+  /** The gateway's own way out, by which clients would go. */
+  readonly reach: Reach
   /** How long a round may take; 8 seconds unless told, below the 10 that the admin listener waits. */
   readonly timeoutMs?: number
   /** Milliseconds on any steady clock. */
@@ -54,7 +53,7 @@ const namesKept = 5
 
 /** Makes the checks; nothing is asked before `look`. The caller closes it. */
 export function createEndpointChecks (options: EndpointChecksOptions): EndpointChecks {
-  const { hosts, policy, names, timeoutMs = defaultTimeoutMs, now = () => performance.now() } = options
+  const { hosts, policy, reach, timeoutMs = defaultTimeoutMs, now = () => performance.now() } = options
   const closing = new AbortController()
   let round: Promise<ReadonlyMap<string, EndpointCheck>> | undefined
   let endedAt: number | undefined
@@ -65,7 +64,7 @@ export function createEndpointChecks (options: EndpointChecksOptions): EndpointC
     const waiting = [...hosts]
     const work = async (): Promise<void> => {
       for (let host = waiting.shift(); host !== undefined; host = waiting.shift()) {
-        found.set(host, await checkEndpoint(host, policy(), names, signal))
+        found.set(host, await checkEndpoint(host, policy(), reach, signal))
       }
     }
     await Promise.all(Array.from({ length: checksAtOnce }, work))
@@ -88,25 +87,29 @@ export function createEndpointChecks (options: EndpointChecksOptions): EndpointC
 
 /** Resolves, judges, dials and shakes hands, as a tunnel and its client would. Never rejects. */
 export async function checkEndpoint (
-  host: HostName, policy: Policy, names: Pick<Names, 'lookup'>, signal: AbortSignal,
+  host: HostName, policy: Policy, reach: Reach, signal: AbortSignal,
 ): Promise<EndpointCheck> {
   const target = `${host}:443`
   const addresses: ExplainedAddress[] = []
   try {
     const decision = policy.decideTarget(target)
     if (!decision.allow) return fail(host, addresses, decision.refusal)
-    const judged = (await names.lookup(host, signal)).map(({ address, port = decision.authority.port }) => {
-      return { address, port, verdict: policy.decideAddress(decision.rule, address) }
-    })
-    addresses.push(...judged.map(({ address, verdict }) => explainAddress(address, verdict)))
-    const targets = judged.filter(({ verdict }) => verdict.allow)
-    const denied = judged.find(({ verdict }) => !verdict.allow)
-    if (targets.length === 0 && denied?.verdict.allow === false) return fail(host, addresses, denied.verdict.refusal)
-    const { socket } = await dial({ targets, signal })
-    return describeAnswer(host, addresses, await readCertificate(socket, host, signal))
+    const { end } = await reach.open({ ...decision, policy: tellVerdicts(policy, addresses) }, signal)
+    return describeAnswer(host, addresses, await readCertificate(end, host, signal))
   } catch (error) {
     if (signal.aborted) return fail(host, addresses, tooLate(host))
     return fail(host, addresses, describeFailure(error, target).refusal)
+  }
+}
+
+/** The decisions of a policy, each of which is kept. */
+function tellVerdicts (policy: Policy, told: ExplainedAddress[]): Pick<Policy, 'decideAddress'> {
+  return {
+    decideAddress (rule, address) {
+      const verdict = policy.decideAddress(rule, address)
+      told.push(explainAddress(address, verdict))
+      return verdict
+    },
   }
 }
 
@@ -132,12 +135,12 @@ function describeAnswer (
   return { ...fail(host, addresses, { detail: `${host} answers with a certificate for other names`, hint }), certificate }
 }
 
-/** The certificate, or the code of why there is none. Owns the socket, which is destroyed in the end. */
+/** The certificate, or the code of why there is none. Owns the end, which is destroyed. */
 async function readCertificate (
-  socket: Socket, host: HostName, signal: AbortSignal,
+  { stream }: ReachedEnd, host: HostName, signal: AbortSignal,
 ): Promise<SeenCertificate | string> {
   // Nothing is sent behind the handshake, so that nobody is trusted with anything.
-  const secure = connect({ socket, servername: host, rejectUnauthorized: false })
+  const secure = connect({ socket: stream, servername: host, rejectUnauthorized: false })
   const destroy = (): void => { secure.destroy(new Error('it took too long')) }
   signal.addEventListener('abort', destroy)
   try {
@@ -151,7 +154,7 @@ async function readCertificate (
     signal.removeEventListener('abort', destroy)
     secure.on('error', () => {})
     secure.destroy()
-    socket.destroy()
+    stream.destroy()
   }
 }
 

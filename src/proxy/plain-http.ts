@@ -5,7 +5,6 @@ import type { RelayEnd } from '../relay/ends.ts'
 import { type Exchange, startExchange } from './exchange.ts'
 import { describeFailure } from './failure.ts'
 import { readAuthorization } from './head-parser.ts'
-import { describeUpstream, reach } from './reach.ts'
 import { httpVoice } from './reply.ts'
 import { watchSetup } from './setup-watch.ts'
 import { type Client, type TunnelServices, permit, refuseRequest } from './tunnel.ts'
@@ -29,7 +28,7 @@ const maxContentBytes = 64 * 1024
  */
 export async function servePlain (plain: PlainRequest, services: TunnelServices): Promise<void> {
   const { client, end, request, response } = plain
-  const { decideUser, tunnels, log, connectTimeoutMs } = services
+  const { decideUser, reach, tunnels, log, connectTimeoutMs } = services
   const policy = services.policy()
   const target = request.url ?? ''
   const record = log.open(formatSocketAddress(client.address.text, client.port), withoutQuery(target))
@@ -46,13 +45,13 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
     const { authority, path, rule } = permit(decision)
     permit(decideContent(request))
     place = permit(tunnels.admit(client.address.text, record)).place
-    const dialled = await reach({ policy, rule, authority }, setup, services)
+    const reached = await reach.openPlain({ policy, rule, authority }, setup)
     setup.done()
     if (request.headers.expect !== undefined) response.writeContinue()
-    exchange = startExchange({ request, response, client: end, upstream: dialled.socket, authority, path })
+    exchange = startExchange({ request, response, client: end, upstream: reached.end.stream, authority, path })
     place.relay = exchange
     await exchange.answered
-    record.answered(describeUpstream(dialled.target))
+    record.answered(reached.upstream)
     record.established(exchange.bytes)
     record.ended(await exchange.ended)
   } catch (error) {

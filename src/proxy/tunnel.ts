@@ -6,7 +6,7 @@ import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
 import type { PasswordCheck } from '../users/password-check.ts'
 import { alertVoice } from './alert.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
-import { type ReachServices, describeUpstream, reach } from './reach.ts'
+import type { Reach } from './reach.ts'
 import type { Voice } from './reply.ts'
 import { ClientLeftError, type ServerNameRule, verifyServerName } from './server-name.ts'
 import { watchSetup } from './setup-watch.ts'
@@ -38,11 +38,12 @@ export interface TunnelRequest {
 }
 
 /** What it takes to serve a tunnel. */
-export interface TunnelServices extends ReachServices {
+export interface TunnelServices {
   /** The policy in force now. */
   readonly policy: () => Policy
   /** Who a client is, by what it sends; absent where nobody is asked. */
   readonly decideUser?: PasswordCheck['decide']
+  readonly reach: Reach
   readonly tunnels: TunnelTable
   readonly startRelay: (options: RelayOptions) => Relay
   readonly log: TunnelLog
@@ -72,7 +73,7 @@ interface OpenTunnel {
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: TunnelRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
   const { client, end, target, early } = request
-  const { decideUser, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
+  const { decideUser, reach, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
@@ -88,14 +89,14 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
     record.judged(decision)
     const { authority, rule } = permit(decision)
     place = permit(tunnels.admit(client.address.text, record)).place
-    const dialled = await reach({ policy, rule, authority }, setup, services)
-    upstream = { stream: dialled.socket, socket: dialled.socket }
+    const reached = await reach.open({ policy, rule, authority }, setup)
+    upstream = reached.end
     // It may be reset while the client takes its time; the relay looks then.
-    dialled.socket.on('error', ignoreError)
+    upstream.stream.on('error', ignoreError)
     setup.done()
     voice.open(end.stream)
     voice = alertVoice
-    record.answered(describeUpstream(dialled.target))
+    record.answered(reached.upstream)
     const opening = await verifyServerName(end.stream, early, authority.host, serverName)
     const relay = startRelay({ client: end, upstream, early: opening.bytes, idleTimeoutMs })
     place.relay = relay

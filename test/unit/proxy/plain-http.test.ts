@@ -6,6 +6,7 @@ import { listenOnLoopback } from '../../../src/lab/loopback.ts'
 import { parseAddress } from '../../../src/net/address.ts'
 import { createHeadParser } from '../../../src/proxy/head-parser.ts'
 import { servePlain } from '../../../src/proxy/plain-http.ts'
+import { createDirectReach } from '../../../src/proxy/direct-reach.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import type { TunnelServices } from '../../../src/proxy/tunnel.ts'
 import { createTunnelTable } from '../../../src/proxy/tunnel-table.ts'
@@ -42,15 +43,15 @@ async function startProxy (t: Test, port: number, more: Partial<TunnelServices> 
   }
   const services: TunnelServices = {
     policy: () => policy,
-    names: { lookup: async () => [{ address: readAddress('127.0.0.1'), port }] },
+    reach: createDirectReach({
+      names: { lookup: async () => [{ address: readAddress('127.0.0.1'), port }] }, slowTargets: createSlowTargets(),
+    }),
     tunnels: createTunnelTable({ maxTunnels: 2, maxTunnelsPerClient: 2 }),
-    slowTargets: createSlowTargets(),
     startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),
     serverName: { mode: 'off', timeoutMs: 5000 },
     connectTimeoutMs: 5000,
     idleTimeoutMs: 5000,
-    onAttempt () {},
     ...more,
   }
   // The clients are on loopback, and the policy takes those from 10.0.0.0/8.

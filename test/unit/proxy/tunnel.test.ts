@@ -10,6 +10,7 @@ import { createPolicy } from '../../../src/policy/policy.ts'
 import { type TunnelRequest, type TunnelServices, serveTunnel } from '../../../src/proxy/tunnel.ts'
 import { httpVoice } from '../../../src/proxy/reply.ts'
 import { type Denied, deny, refuse } from '../../../src/refusal/reasons.ts'
+import { createDirectReach } from '../../../src/proxy/direct-reach.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import { createTunnelTable } from '../../../src/proxy/tunnel-table.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
@@ -54,22 +55,22 @@ interface Line {
 }
 
 /** Real services around one look-up, and all that they wrote. */
-function createServices (lookup: Names['lookup'], more: Partial<TunnelServices> = {}) {
+function createServices (
+  lookup: Names['lookup'], more: Partial<TunnelServices> = {}, onAttempt: (outcome: string) => void = () => {},
+) {
   const lines: Line[] = []
   const logger = createLogger('info', { write: (line) => { lines.push(JSON.parse(line) as Line) } })
   const metrics = createMetrics(metricsOptions)
   const policy = createTestPolicy()
   const services: TunnelServices = {
     policy: () => policy,
-    names: { lookup },
+    reach: createDirectReach({ names: { lookup }, slowTargets: createSlowTargets(), onAttempt }),
     tunnels: createTunnelTable({ maxTunnels: 1, maxTunnelsPerClient: 1 }),
-    slowTargets: createSlowTargets(),
     startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),
     serverName: { mode: 'off', timeoutMs: 5000 },
     connectTimeoutMs: 5000,
     idleTimeoutMs: 5000,
-    onAttempt () {},
     ...more,
   }
   return { services, lines, metrics }
@@ -212,7 +213,7 @@ t.test('a name that leads to forbidden addresses only is refused, and none is di
   const { client, request } = await openRequest(t)
   const attempts: string[] = []
   const forbidden = ['169.254.169.254', '10.0.0.1'].map((text) => ({ address: requireValue(parseAddress(text)) }))
-  const { services } = createServices(async () => forbidden, { onAttempt: (outcome) => { attempts.push(outcome) } })
+  const { services } = createServices(async () => forbidden, {}, (outcome) => { attempts.push(outcome) })
   await serveTunnel(request, services)
   const { statusLine, reason } = parseAnswer((await client.ended).bytes)
   t.equal(reason, 'address_prohibited')
