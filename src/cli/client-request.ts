@@ -6,13 +6,14 @@ import { parseClientProxyUrl, respellProxyUrl } from '../client-files/proxy-url.
 import type { Configuration } from '../config/configuration.ts'
 import { loadConfiguration } from '../config/load.ts'
 import { escapeControls, quote } from '../config/problem.ts'
+import { readSecretFile } from '../host/secret-file.ts'
 import { readTextFile } from '../host/text-file.ts'
 import { type Credentials, type ProxyUrl, findCredentialsProblem } from '../net/proxy-url.ts'
 import { type Arguments, UsageError } from './args.ts'
 import type { Terminal } from './command.ts'
 import { configurationFlags, printProblems, readLoadOptions } from './configuration-flags.ts'
 
-/** A chain of certificates is a few KiB; a password file is one line. */
+/** A chain of certificates is a few KiB. */
 const maxFileBytes = 256 * 1024
 
 /**
@@ -97,14 +98,9 @@ async function readCredentials (given: Arguments, proxy: ProxyUrl): Promise<Cred
 }
 
 async function readPassword (file: string): Promise<string> {
-  const content = await readTextFile(file, maxFileBytes)
-  const name = `--password-file ${escapeControls(file)}`
-  if (!content.ok) throw new UsageError(`${name}: ${content.message}`)
-  if ((content.mode & 0o007) !== 0) throw new UsageError(`${name}: others may read the file; write chmod 600 ${escapeControls(file)}`)
-  const password = content.text.replace(/\r?\n$/, '')
-  if (password === '') throw new UsageError(`${name}: the file is empty; write the password into it, as one line`)
-  if (/[\r\n]/.test(password)) throw new UsageError(`${name}: has several lines; write the password alone into it`)
-  return password
+  const read = await readSecretFile(file)
+  if (read.ok) return read.secret
+  throw new UsageError(escapeControls(`--password-file ${file}: ${read.message}`))
 }
 
 async function readAuthority (file: string | undefined): Promise<string | undefined> {

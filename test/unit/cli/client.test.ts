@@ -98,7 +98,7 @@ t.test('wrong words are answered with the right ones', async (t) => {
     [['docker', ...proxy, '--password-file', file('word')], /needs --user NAME/],
     [['docker', '--proxy', 'http://a@gw:443', '--user', 'b'], /has a user already; give it once/],
     [['docker', ...proxy, '--user', 'a:b'], /has a colon/],
-    [['docker', ...proxy, '--user', 'a', '--password-file', file('open')], /others may read the file; write chmod 600 /],
+    [['docker', ...proxy, '--user', 'a', '--password-file', file('open')], /may be read by others; write chmod 600 /],
     [['docker', ...proxy, '--user', 'a', '--password-file', file('empty')], /is empty; write the password into it/],
     [['docker', ...proxy, '--user', 'a', '--password-file', file('lines')], /has several lines/],
     [['docker', ...proxy, '--user', 'a', '--password-file', file('bad')], /control character/],
