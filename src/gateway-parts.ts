@@ -1,14 +1,20 @@
+import type { Socket } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import type { Logger } from 'pino'
-import type { Configuration } from './config/configuration.ts'
+import type { Configuration, UpstreamProxy } from './config/configuration.ts'
 import { type Destination, LookupError, type Names, type NamesOptions, createNames } from './dns/names.ts'
 import { createResolver } from './dns/resolver.ts'
-import { type Address, formatSocketAddress } from './net/address.ts'
+import { formatSocketAddress } from './net/address.ts'
 import type { CutSignal } from './net/cut-signal.ts'
-import type { HostName } from './net/host-name.ts'
+import { type HostName, canonicalHostName } from './net/host-name.ts'
+import { describeProxyUrl } from './net/proxy-url.ts'
+import type { ExplainLookup } from './policy/explain.ts'
 import { type Policy, createPolicy } from './policy/policy.ts'
 import { createDirectReach } from './proxy/direct-reach.ts'
-import { refuseLookup } from './proxy/failure.ts'
-import type { Reach } from './proxy/reach.ts'
+import { describeFailure, refuseLookup } from './proxy/failure.ts'
+import { createParentReach } from './proxy/parent-reach.ts'
+import type { ParentProxy } from './proxy/parent.ts'
+import type { PermittedName, Reach } from './proxy/reach.ts'
 import { createSlowTargets } from './proxy/slow-targets.ts'
 import type { Refusal } from './refusal/reasons.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -56,12 +62,35 @@ function nameEvents (metrics: Metrics, logger: Logger): Pick<NamesOptions, 'onQu
 
 /** The one way out that a configuration asks for. */
 export function createConfiguredReach (
-  names: Pick<Names, 'lookup'>, watchers?: { readonly metrics: Metrics },
+  { upstreamProxy }: Configuration, names: Pick<Names, 'lookup'>, watchers?: { readonly metrics: Metrics },
 ): Reach {
-  const slowTargets = createSlowTargets()
-  return createDirectReach({
-    names, slowTargets, ...watchers === undefined ? {} : { onAttempt: watchers.metrics.attempted },
+  const services = {
+    names,
+    slowTargets: createSlowTargets(),
+    ...watchers === undefined ? {} : { onAttempt: watchers.metrics.attempted },
+  }
+  if (upstreamProxy === undefined) return createDirectReach(services)
+  return createParentReach({ ...services, parent: createParent(upstreamProxy), resolver: upstreamProxy.resolve })
+}
+
+function createParent ({ url, authorities }: UpstreamProxy): ParentProxy {
+  if (url.scheme === 'http') return { url }
+  // As Go does: a certificate of the store is trusted whether it is a root or not.
+  return { url, secureContext: createSecureContext({ ca: [...authorities], allowPartialTrustChain: true }) }
+}
+
+/** Names that the gateway itself asks for: of the parent proxy, and of tunnels where it resolves them. */
+export function listAskedNames ({ upstreamProxy }: Configuration, { rules }: Policy): readonly HostName[] {
+  const parent = upstreamProxy === undefined ? undefined : canonicalHostName(upstreamProxy.url.host)
+  const hosts = rules.flatMap(({ host, wildcard, port }) => {
+    return wildcard || (upstreamProxy !== undefined && !isAskedWith(upstreamProxy, port)) ? [] : [host]
   })
+  return parent === undefined ? hosts : [parent, ...hosts]
+}
+
+/** Whether the gateway asks for a name although there is a parent; plain HTTP names the host to it in any case. */
+function isAskedWith ({ resolve }: UpstreamProxy, port: number): boolean {
+  return resolve === 'gateway' && port === 443
 }
 
 /** Where a name leads, or what a tunnel would be told when it leads nowhere within the time. */
@@ -76,10 +105,27 @@ export async function lookupOrRefuse (
   }
 }
 
-/** The same, of the addresses alone: in the form that `explainTarget` asks for. */
-export async function lookupForExplanation (
-  names: Names, host: HostName, timeoutMs: number,
-): Promise<readonly Address[] | Refusal> {
-  const found = await lookupOrRefuse(names, host, AbortSignal.timeout(timeoutMs))
-  return 'reason' in found ? found : found.map(({ address }) => address)
+/** A connection by the way out, or what a tunnel would be told when there is none. */
+export async function openOrRefuse (reach: Reach, name: PermittedName, signal: CutSignal): Promise<Socket | Refusal> {
+  try {
+    return (await reach.open(name, signal)).end.stream
+  } catch (error) {
+    const { host, port } = name.authority
+    const { refusal } = describeFailure(error, `${host}:${port}`)
+    if (refusal.reason === 'internal') throw error
+    return refusal
+  }
+}
+
+/** Where names lead, of those that the gateway itself asks for: in the form that `explainTarget` wants. */
+export function createExplainLookup (
+  { upstreamProxy }: Configuration, names: Names, timeoutMs: number,
+): ExplainLookup {
+  return async ({ host, port }) => {
+    if (upstreamProxy !== undefined && !isAskedWith(upstreamProxy, port)) {
+      return { resolver: `the parent proxy ${describeProxyUrl(upstreamProxy.url)}` }
+    }
+    const found = await lookupOrRefuse(names, host, AbortSignal.timeout(timeoutMs))
+    return 'reason' in found ? found : found.map(({ address }) => address)
+  }
 }

@@ -4,13 +4,17 @@ import type {
 import type { Configuration } from './config/configuration.ts'
 import { LookupError, type Names } from './dns/names.ts'
 import type { Outlook } from './gateway-outlook.ts'
-import { lookupForExplanation } from './gateway-parts.ts'
+import { createExplainLookup } from './gateway-parts.ts'
 import type { GatewayPasswords } from './gateway-passwords.ts'
 import type { GatewaySightings } from './gateway-sightings.ts'
 import type { GatewayTags } from './gateway-tags.ts'
+import { parseAddress } from './net/address.ts'
+import { type HostName, knownHostName } from './net/host-name.ts'
+import { type ProxyUrl, describeProxyUrl } from './net/proxy-url.ts'
 import { explainTarget } from './policy/explain.ts'
 import type { Policy } from './policy/policy.ts'
 import { refuseLookup } from './proxy/failure.ts'
+import { describeParentName } from './proxy/parent-refusals.ts'
 import type { TunnelPlace, TunnelTable } from './proxy/tunnel-table.ts'
 import type { SightingsSource } from './outlook/migration.ts'
 import type { Relays } from './relay/relay.ts'
@@ -52,7 +56,9 @@ const dayMs = 86_400_000
 /** Reads the parts when it is asked, and keeps nothing of them but the last readiness. */
 export function createGatewayViews (parts: GatewayParts): GatewayViews {
   const { version, relays, policy, seen, outlook, names, tunnels, log, metrics } = parts
-  const explainTimeoutMs = Math.min(parts.configuration.tunnel.connectTimeoutMs, longestExplainMs)
+  const { configuration } = parts
+  const explainTimeoutMs = Math.min(configuration.tunnel.connectTimeoutMs, longestExplainMs)
+  const explainLookup = createExplainLookup(configuration, names, explainTimeoutMs)
   const source: SightingsSource = { kind: 'daemon', file: seen.file ?? '' }
   const startedAt = new Date()
   let state: GatewayState = 'starting'
@@ -61,7 +67,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
 
   async function checkReadiness (): Promise<Readiness> {
     const checks = [
-      checkListening(state), checkDraining(state), checkRelays(relays()), await checkNames(parts), checkTags(parts),
+      checkListening(state), checkDraining(state), checkRelays(relays()), ...await checkNames(parts), checkTags(parts),
       ...checkPasswords(parts), checkState(parts.seen),
     ]
     lastReadiness = { ready: checks.every(({ ok }) => ok), checks }
@@ -90,6 +96,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
         recent: log.recentRefusals,
       },
       dns: { servers: names.servers, cacheEntries: names.cacheEntries },
+      upstream: describeWayOut(configuration),
     }
   }
 
@@ -99,9 +106,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       readiness: checkReadiness,
       status: readStatus,
       tunnels: () => tunnels.list().flatMap(viewTunnel),
-      explain: (target) => {
-        return explainTarget(policy(), target, (host) => lookupForExplanation(names, host, explainTimeoutMs))
-      },
+      explain: (target) => explainTarget(policy(), target, explainLookup),
       sightings: () => describeState(seen.sightings.read()),
       migration: () => outlook.describeMigration(seen.sightings.read(), source),
       wouldRefuse: () => outlook.describeWouldRefuse(seen.sightings.read(), source),
@@ -113,6 +118,12 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
       if (next === 'serving') void checkReadiness()
     },
   }
+}
+
+/** How the gateway goes out, in the words of its configuration. */
+function describeWayOut ({ upstreamProxy }: Configuration): StatusView['upstream'] {
+  if (upstreamProxy === undefined) return { via: 'direct', parent: '', resolver: 'gateway' }
+  return { via: 'parent', parent: describeProxyUrl(upstreamProxy.url), resolver: upstreamProxy.resolve }
 }
 
 function checkListening (state: GatewayState): ReadinessCheck {
@@ -135,8 +146,9 @@ function checkRelays (relays: ReturnType<GatewayParts['relays']>): ReadinessChec
 }
 
 /** Old tags decide as well as they can, so that they are told of here and hold nobody up. */
-function checkTags ({ configuration: { addresses }, tags }: GatewayParts): ReadinessCheck {
+function checkTags ({ configuration: { addresses, upstreamProxy }, tags }: GatewayParts): ReadinessCheck {
   const name = 'service tags'
+  if (upstreamProxy?.resolve === 'parent') return { name, ok: true, detail: 'The parent proxy resolves: no address is checked.' }
   if (tags === undefined) {
     const why = addresses.mode === 'off' ? 'addresses.mode is off' : 'There is no addresses.serviceTagsFile'
     return { name, ok: true, detail: `${why}: addresses are only checked not to be private.` }
@@ -165,21 +177,47 @@ function checkState ({ file, problem }: GatewaySightings): ReadinessCheck {
   return { name, ok: true, detail }
 }
 
+/** The names that the gateway asks for: of a login server where it resolves those, and of the parent proxy. */
+async function checkNames (parts: GatewayParts): Promise<readonly ReadinessCheck[]> {
+  const { configuration: { upstreamProxy } } = parts
+  if (upstreamProxy === undefined) return [await checkLoginServer(parts)]
+  const { url, resolve } = upstreamProxy
+  if (resolve === 'parent') return [await checkParent('name service', url, parts)]
+  return await Promise.all([checkLoginServer(parts), checkParent('parent proxy', url, parts)])
+}
+
 /** Asks for a login server; any answer at all says that the name servers answer. */
-async function checkNames ({ configuration, names }: GatewayParts): Promise<ReadinessCheck> {
+async function checkLoginServer ({ configuration, names }: GatewayParts): Promise<ReadinessCheck> {
   const name = 'name service'
   const host = configuration.registries.map(({ loginServer }) => loginServer.host)
     .find((loginHost) => !configuration.dns.hosts.has(loginHost))
   if (host === undefined) return { name, ok: true, detail: 'Every login server has a static address.' }
+  const error = await findLookupError(names, host)
+  if (error === undefined) return { name, ok: true, detail: `${host} resolves.` }
+  const { reason, detail, hint } = refuseLookup(error)
+  return hasAnswered(error)
+    ? { name, ok: true, detail: `The name servers answer, but ${detail}. ${hint}` }
+    : { name, ok: false, detail: `${reason}: ${detail}. ${hint}` }
+}
+
+/** Without the parent's address nothing is reached, whatever it is that the name servers say. */
+async function checkParent (name: string, url: ProxyUrl, { names }: GatewayParts): Promise<ReadinessCheck> {
+  const { host } = url
+  if (parseAddress(host) !== undefined) return { name, ok: true, detail: `Nothing to resolve: the parent proxy is at ${host}.` }
+  const error = await findLookupError(names, knownHostName(host))
+  if (error === undefined) return { name, ok: true, detail: `${host}, the parent proxy, resolves.` }
+  const { reason, detail, hint } = describeParentName(error.outcome, url)
+  return { name, ok: false, detail: `${reason}: ${detail}. ${hint}` }
+}
+
+/** Why a name does not resolve within the time that somebody waits for /readyz. */
+async function findLookupError (names: Names, host: HostName): Promise<LookupError | undefined> {
   try {
     await names.lookup(host, AbortSignal.timeout(readinessTimeoutMs))
-    return { name, ok: true, detail: `${host} resolves.` }
+    return undefined
   } catch (error) {
-    if (!(error instanceof LookupError)) throw error
-    const { reason, detail, hint } = refuseLookup(error)
-    return hasAnswered(error)
-      ? { name, ok: true, detail: `The name servers answer, but ${detail}. ${hint}` }
-      : { name, ok: false, detail: `${reason}: ${detail}. ${hint}` }
+    if (error instanceof LookupError) return error
+    throw error
   }
 }
 
@@ -197,7 +235,8 @@ function viewTunnel ({ record, relay }: TunnelPlace): TunnelView[] {
     class: record.labels?.class ?? '',
     registry: record.labels?.registry ?? '',
     region: record.labels?.region ?? '',
-    address: record.address ?? '',
+    address: record.upstream?.address ?? '',
+    parent: record.upstream?.parent ?? '',
     startedAt: new Date(record.startedAt).toISOString(),
     ageSeconds: (Date.now() - record.startedAt) / 1000,
     idleSeconds: relay.idleMs() / 1000,

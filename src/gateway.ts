@@ -1,14 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { createAdminServer } from './admin/server.ts'
-import type { Configuration } from './config/configuration.ts'
+import type { Configuration, UpstreamProxy } from './config/configuration.ts'
 import { createOutlook } from './gateway-outlook.ts'
-import { createConfiguredNames, createConfiguredPolicy, createConfiguredReach } from './gateway-parts.ts'
+import { createConfiguredNames, createConfiguredPolicy, createConfiguredReach, listAskedNames } from './gateway-parts.ts'
 import { createGatewayPasswords } from './gateway-passwords.ts'
 import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
 import { formatSocketAddress } from './net/address.ts'
+import { describeProxyUrl } from './net/proxy-url.ts'
 import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
 import { servePlain } from './proxy/plain-http.ts'
@@ -82,18 +83,19 @@ const refreshIntervalMs = 500
 
 /** Puts the parts together; nothing runs before `start`. */
 export function createGateway ({ configuration, logger, version, listenFd, now = Date.now }: GatewayOptions): Gateway {
-  const { listen, tunnel, shutdown } = configuration
+  const { listen, upstreamProxy, tunnel, shutdown } = configuration
   /** From `start` on. */
   let relays: Relays | undefined
   const metrics: Metrics = createMetrics({
     version,
     engine: () => relays?.engine ?? 'none',
+    upstream: { via: upstreamProxy === undefined ? 'direct' : 'parent', resolver: upstreamProxy?.resolve ?? 'gateway' },
     pipes: () => relays?.pipes ?? { idle: 0, lent: 0 },
     dnsCacheEntries: () => names.cacheEntries,
     serviceTags: () => tags?.read(),
   })
   const names = createConfiguredNames(configuration, { metrics, logger })
-  const reach = createConfiguredReach(names, { metrics })
+  const reach = createConfiguredReach(configuration, names, { metrics })
   let policy = createConfiguredPolicy(configuration)
   const tags = createGatewayTags({
     configuration,
@@ -145,8 +147,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
 
   /** Has the names at hand before the first client asks, and while they are in use. */
   function keepNames (): void {
-    const hosts = policy.rules.flatMap(({ host, wildcard }) => wildcard ? [] : [host])
-    void names.keep(hosts)
+    void names.keep(listAskedNames(configuration, policy))
     refreshing = setInterval(names.refreshAhead, refreshIntervalMs)
   }
 
@@ -181,7 +182,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
         keepNames()
         tags?.start()
         views.setState('serving', [{ address: started.proxy, tls: listen.tls !== undefined }])
-        logger.info({ version, ...started, tls: listen.tls !== undefined }, 'gateway_started')
+        logger.info({ version, ...started, tls: listen.tls !== undefined, ...describeParentProxy(upstreamProxy) }, 'gateway_started')
         return started
       } catch (error) {
         await close()
@@ -216,6 +217,12 @@ function relayEvents (logger: Logger): Pick<RelaysOptions, 'onFallback' | 'onThr
     onFallback: (problem) => logger.warn({ engine: 'stream', problem }, 'splice_unavailable'),
     onThreadDeath: (cause, isReplaced) => logger.error({ err: cause, isReplaced }, 'relay_thread_died'),
   }
+}
+
+/** The way out as the log tells it; user and password are not in it. */
+function describeParentProxy (upstreamProxy: UpstreamProxy | undefined): object {
+  if (upstreamProxy === undefined) return {}
+  return { parent: describeProxyUrl(upstreamProxy.url), resolvedBy: upstreamProxy.resolve }
 }
 
 async function orStartError<T> (

@@ -77,6 +77,16 @@ export interface StatusView {
     readonly recent: readonly RefusalView[]
   }
   readonly dns: { readonly servers: readonly string[], readonly cacheEntries: number }
+  readonly upstream: UpstreamView
+}
+
+/** How the gateway goes out. */
+export interface UpstreamView {
+  readonly via: 'direct' | 'parent'
+  /** The URL of the parent proxy, without a user. */
+  readonly parent: string
+  /** Who resolves the names of registries; where it is the parent, no address is checked. */
+  readonly resolver: 'gateway' | 'parent'
 }
 
 /** One open tunnel. */
@@ -89,8 +99,10 @@ export interface TunnelView {
   readonly class: string
   readonly registry: string
   readonly region: string
-  /** The address that was checked and dialled. */
+  /** The address that was checked, and dialled by the gateway or the parent proxy; '' where the parent resolves. */
   readonly address: string
+  /** The address of the parent proxy that was dialled. */
+  readonly parent: string
   readonly startedAt: string
   readonly ageSeconds: number
   /** Since the last byte in either direction. */

@@ -8,6 +8,7 @@ import { escapeControls } from '../config/problem.ts'
 import { createConfiguredPolicy } from '../gateway-parts.ts'
 import { readTextFile } from '../host/text-file.ts'
 import { formatSocketAddress } from '../net/address.ts'
+import { describeProxyUrl } from '../net/proxy-url.ts'
 import { UsageError, parseArguments } from './args.ts'
 import type { Command, Terminal } from './command.ts'
 import { configurationFlags, printProblems, printWarnings, readLoadOptions } from './configuration-flags.ts'
@@ -131,6 +132,7 @@ function printSummary ({ stdout }: Terminal, configuration: Configuration, sourc
     ['clients', configuration.clients.allow.map(({ text }) => text).join(', ')],
     ['passwords', describePasswords(configuration)],
     ['listener', describeListener(configuration)],
+    ['upstream', describeUpstream(configuration)],
     ['dns', describeServers(configuration)],
     ['addresses', describeAddresses(configuration)],
     ['state', describeState(configuration)],
@@ -153,13 +155,24 @@ function describeListener ({ listen: { address, port, tls } }: Configuration): s
   return `${where}, clear text and TLS with ${escapeControls(tls.certFile)} (valid until ${until})`
 }
 
+/** How the gateway goes out, and who resolves then. */
+function describeUpstream ({ upstreamProxy }: Configuration): string {
+  if (upstreamProxy === undefined) return 'directly'
+  const { url, resolve } = upstreamProxy
+  const through = `only through the parent proxy ${describeProxyUrl(url)}${url.credentials === undefined ? '' : ', with a user'}`
+  return resolve === 'parent'
+    ? `${through}, which resolves the names of registries itself: the gateway checks no address`
+    : `${through}, which is asked for addresses that the gateway has resolved and checked; plain HTTP it resolves itself`
+}
+
 function describeServers ({ dns: { servers, hosts } }: Configuration): string {
   const asked = servers?.map(({ address, port }) => formatSocketAddress(address.text, port)).join(', ') ?? 'the system\'s name servers'
   return hosts.size === 0 ? asked : `${asked}; not asked for ${[...hosts.keys()].join(', ')}`
 }
 
 /** By which service tags addresses are judged, or why by none. */
-function describeAddresses ({ addresses: { mode, scope, tagFile } }: Configuration): string {
+function describeAddresses ({ addresses: { mode, scope, tagFile }, upstreamProxy }: Configuration): string {
+  if (upstreamProxy?.resolve === 'parent') return 'none is checked: the parent proxy resolves (upstreamProxy.resolve)'
   const publicOnly = 'any that are not private or reserved'
   if (mode === 'off') return `${publicOnly}: addresses.mode is off`
   if (tagFile === undefined) return `${publicOnly}: without addresses.serviceTagsFile no service tags are looked at`

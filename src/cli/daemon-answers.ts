@@ -33,6 +33,7 @@ const explanation = z.object({
   wouldRefuse: refusal.optional(),
   advice: z.object({ key: text, line: text, opens: text }).optional(),
   addresses: addresses.optional(),
+  resolver: text.optional(),
 })
 
 const isoTime = z.iso.datetime()

@@ -1,6 +1,6 @@
 import { loadConfiguration } from '../config/load.ts'
-import { createConfiguredNames, createConfiguredPolicy, lookupForExplanation } from '../gateway-parts.ts'
-import { type ExplainLookup, type Explanation, explainTarget } from '../policy/explain.ts'
+import { createConfiguredNames, createConfiguredPolicy, createExplainLookup } from '../gateway-parts.ts'
+import { type Explanation, explainTarget } from '../policy/explain.ts'
 import { findAdminAddress } from './admin-address.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'
 import type { Command, Terminal } from './command.ts'
@@ -103,7 +103,7 @@ async function explainHere (target: string, given: Given, terminal: Terminal): P
   const names = createConfiguredNames(configuration)
   try {
     const policy = createConfiguredPolicy(configuration)
-    const lookup: ExplainLookup = (host) => lookupForExplanation(names, host, connectTimeoutMs)
+    const lookup = createExplainLookup(configuration, names, connectTimeoutMs)
     return showExplanation(await explainTarget(policy, target, lookup), given, terminal)
   } finally {
     names.close()
@@ -158,7 +158,7 @@ function showExplanation (explanation: Explanation, given: Given, { stdout }: Te
 }
 
 function renderExplanation (explanation: Explanation): string {
-  const { target, canonical, allow, rule, refusal, wouldRefuse, advice, addresses } = explanation
+  const { target, canonical, allow, rule, refusal, wouldRefuse, advice, addresses, resolver } = explanation
   const lines = [`${canonical ?? JSON.stringify(target)}: ${allow ? 'allowed' : 'denied'}`]
   if (rule !== undefined) {
     const facts = [rule.class, rule.registry, rule.region].filter((fact) => fact !== '').join(', ')
@@ -167,6 +167,7 @@ function renderExplanation (explanation: Explanation): string {
   for (const { address, allow: mayDial, ground } of addresses ?? []) {
     lines.push(`  address   ${address}: ${mayDial ? 'allowed' : 'denied'}, ${ground}`)
   }
+  if (resolver !== undefined) lines.push(`  resolved  by ${resolver}, so that no address is judged`)
   if (refusal !== undefined) {
     lines.push(`  reason    ${refusal.reason}: ${refusal.detail}`, `  to do     ${refusal.hint}`)
   }

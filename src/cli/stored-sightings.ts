@@ -42,7 +42,7 @@ export async function withStoredSightings<T> (
     configuration,
     policy: () => policy,
     makePolicy: createConfiguredPolicy,
-    reach: createConfiguredReach(names),
+    reach: createConfiguredReach(configuration, names),
     now: Date.now,
   })
   try {

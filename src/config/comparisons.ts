@@ -2,6 +2,7 @@ import { parseLoginServer, registryName } from '../acr/login-server.ts'
 import type { Finding } from './problem.ts'
 import type { CheckedSettings } from './schema.ts'
 import { type Settings, isMapping } from './settings.ts'
+import { listProxyWarnings } from './upstream-proxy.ts'
 
 /**
  * Registries that are listed twice, whatever else is wrong with them: two entries could contradict each other, and the
@@ -29,7 +30,8 @@ export function listDuplicateRegistries (settings: Settings): Finding[] {
 }
 
 /** What is allowed to be configured, and yet is probably not what was meant. */
-export function listWarnings ({ registries, listen, clients, policy }: CheckedSettings, settings: Settings): Finding[] {
+export function listWarnings (checked: CheckedSettings, settings: Settings): Finding[] {
+  const { registries, listen, clients, policy, upstreamProxy } = checked
   const findings: Finding[] = []
   for (const [index, { loginServer, regions = [], regionalEndpoints, storage }] of registries.entries()) {
     const { host, cloud } = loginServer
@@ -52,7 +54,8 @@ export function listWarnings ({ registries, listen, clients, policy }: CheckedSe
       })
     }
   }
-  findings.push(...listIdleAddressKeys(settings))
+  if (upstreamProxy?.resolve !== 'parent') findings.push(...listIdleAddressKeys(settings))
+  findings.push(...listProxyWarnings(checked, settings))
   if (policy.mode === 'report') {
     findings.push({
       path: ['policy', 'mode'],

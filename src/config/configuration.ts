@@ -4,9 +4,12 @@ import type { Registry } from '../acr/endpoints.ts'
 import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
+import type { ProxyUrl } from '../net/proxy-url.ts'
 import type { TagFile } from '../tags/tag-file.ts'
 import type { PasswordFile } from './password-file.ts'
-import type { CheckedSettings, logLevels, policyModes, relayEngines, serverNameModes } from './schema.ts'
+import type {
+  CheckedSettings, logLevels, policyModes, proxyResolvers, relayEngines, serverNameModes,
+} from './schema.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
 /** What the program runs on: checked, complete, in the program's own units, and frozen. */
@@ -27,6 +30,8 @@ export interface Configuration {
     /** The users as they were when the configuration was read; absent: no password is asked for. */
     readonly passwordFile?: PasswordFile
   }
+  /** Absent: directly. */
+  readonly upstreamProxy?: UpstreamProxy
   readonly tunnel: {
     readonly serverName: { readonly mode: typeof serverNameModes[number], readonly timeoutMs: number }
     readonly connectTimeoutMs: number
@@ -70,6 +75,19 @@ export interface TlsFiles {
   readonly keyPem: string
 }
 
+/** The proxy that the gateway itself goes through. */
+export interface UpstreamProxy {
+  /** With the password, where there is a user. */
+  readonly url: ProxyUrl
+  /** Who resolves the names of tunnels. */
+  readonly resolve: typeof proxyResolvers[number]
+  /** Absolute paths. */
+  readonly passwordFile?: string
+  readonly caFile?: string
+  /** Whom an https:// proxy must have its certificate from, PEM; empty for http://. */
+  readonly authorities: readonly string[]
+}
+
 /** What was in the files that the settings name, where they name any. */
 export interface NamedFiles {
   readonly tls: TlsFiles | undefined
@@ -77,11 +95,12 @@ export interface NamedFiles {
   readonly tagFile: TagFile | undefined
   readonly stateFile: string | undefined
   readonly passwordFile: PasswordFile | undefined
+  readonly upstreamProxy: Omit<UpstreamProxy, 'resolve'> | undefined
 }
 
 /** Puts the value together. */
 export function createConfiguration (checked: CheckedSettings, files: NamedFiles): Configuration {
-  const { tls, serviceTagsFile, tagFile, stateFile, passwordFile } = files
+  const { tls, serviceTagsFile, tagFile, stateFile, passwordFile, upstreamProxy } = files
   const { listen, clients, tunnel, relay, dns, addresses, policy, admin, log, shutdown } = checked
   return freezeDeep({
     registries: createRegistries(checked.registries),
@@ -95,6 +114,9 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
       ...tls === undefined ? {} : { tls },
     },
     clients: { allow: clients.allow, ...passwordFile === undefined ? {} : { passwordFile } },
+    ...checked.upstreamProxy === undefined
+      ? {}
+      : { upstreamProxy: { ...demandRead(upstreamProxy), resolve: checked.upstreamProxy.resolve } },
     tunnel: {
       serverName: { mode: tunnel.serverName, timeoutMs: tunnel.helloTimeout },
       connectTimeoutMs: tunnel.connectTimeout,
@@ -132,6 +154,12 @@ export function createRegistries (registries: CheckedSettings['registries']): re
   return registries.map(({ regions = [], privateEndpoints = [], ...registry }) => {
     return { ...registry, regions, privateEndpoints }
   })
+}
+
+/** Without what was read of it the parent proxy would be missing, and everything would leave directly. */
+function demandRead (upstreamProxy: NamedFiles['upstreamProxy']): Omit<UpstreamProxy, 'resolve'> {
+  if (upstreamProxy === undefined) throw new TypeError('there is a parent proxy, and it was not read')
+  return upstreamProxy
 }
 
 /** The schema has seen to it that every name is one. */

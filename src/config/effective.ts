@@ -1,5 +1,6 @@
 import { formatSocketAddress } from '../net/address.ts'
-import type { Configuration } from './configuration.ts'
+import { formatProxyUrl } from '../net/proxy-url.ts'
+import type { Configuration, UpstreamProxy } from './configuration.ts'
 import { formatDuration } from './duration.ts'
 import type { AddressWithPort } from './socket-address.ts'
 
@@ -9,8 +10,8 @@ import type { AddressWithPort } from './socket-address.ts'
  */
 export function describeConfiguration (configuration: Configuration): Readonly<Record<string, unknown>> {
   const {
-    registries, bundles, extraHosts, listen, clients, tunnel, relay, dns, addresses, policy, state, admin, log,
-    shutdown,
+    registries, bundles, extraHosts, listen, clients, upstreamProxy, tunnel, relay, dns, addresses, policy, state,
+    admin, log, shutdown,
   } = configuration
   return {
     registries: registries.map(({ loginServer, regions, regionalEndpoints, storage, privateEndpoints }) => ({
@@ -32,6 +33,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       allow: clients.allow.map(({ text }) => text),
       ...clients.passwordFile === undefined ? {} : { passwordFile: clients.passwordFile.file },
     },
+    ...upstreamProxy === undefined ? {} : { upstreamProxy: describeUpstreamProxy(upstreamProxy) },
     tunnel: {
       serverName: tunnel.serverName.mode,
       helloTimeout: formatDuration(tunnel.serverName.timeoutMs),
@@ -61,6 +63,17 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
     admin: { address: admin.address, port: admin.port, ...omitEmpty({ names: admin.names }) },
     log: { level: log.level },
     shutdown: { drainTimeout: formatDuration(shutdown.drainTimeoutMs) },
+  }
+}
+
+/** Of the credentials the user alone: the password is in its file. */
+function describeUpstreamProxy ({ url, passwordFile, caFile, resolve }: UpstreamProxy): object {
+  const { credentials } = url
+  return {
+    url: formatProxyUrl(credentials === undefined ? url : { ...url, credentials: { user: credentials.user } }),
+    ...passwordFile === undefined ? {} : { passwordFile },
+    ...caFile === undefined ? {} : { caFile },
+    resolve,
   }
 }
 

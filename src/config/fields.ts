@@ -24,11 +24,12 @@ export function expecting ({ expected, write }: Expectation): (issue: { readonly
   }
 }
 
-/** A map with these keys and no others. */
-export function section<Shape extends z.core.$ZodLooseShape> (shape: Shape) {
-  const error = expecting({ expected: 'a map', write: 'its keys below it, each on a line and indented, or drop the key' })
+/** A map with these keys and no others; `error` in place of the usual sentence for another value. */
+export function section<Shape extends z.core.$ZodLooseShape> (shape: Shape, error = expectedMap) {
   return z.strictObject(shape, { error })
 }
+
+const expectedMap = expecting({ expected: 'a map', write: 'its keys below it, each on a line and indented, or drop the key' })
 
 interface ListExpectation extends Expectation {
   /** A whole list, as an example. */
@@ -102,14 +103,16 @@ export interface TextField<T> extends Expectation {
   readonly title: string
   /** Most characters that `read` is given; 100 unless told. */
   readonly maxLength?: number
+  /** The text may hold a secret, and is not quoted. */
+  readonly isSecret?: boolean
   read (text: string): Reading<T>
 }
 
 /** The field of a text that `read` understands. */
-export function textField<T> ({ title, maxLength = 100, read, ...expectation }: TextField<T>) {
+export function textField<T> ({ title, maxLength = 100, isSecret = false, read, ...expectation }: TextField<T>) {
   return z.string({ error: expecting(expectation) }).transform((text, context): T => {
     if (text.length > maxLength) {
-      return fail(context, text, { what: `${quote(text)} is too long`, write: `write at most ${maxLength} characters` })
+      return fail(context, text, { what: isSecret ? 'the text is too long' : `${quote(text)} is too long`, write: `write at most ${maxLength} characters` })
     }
     const reading = read(text)
     return reading.ok ? reading.value : fail(context, text, reading.mistake)

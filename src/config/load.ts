@@ -11,6 +11,7 @@ import { type CheckedSettings, addressesSchema, clientsSchema, stateSchema, tlsS
 import { type Settings, isMapping, unreadSettings } from './settings.ts'
 import { type TagUse, loadTagFile } from './tag-file.ts'
 import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
+import { listProxyLoops, loadUpstreamProxy } from './upstream-proxy.ts'
 
 /** Where the configuration is looked for when nobody says. */
 export const defaultFile = '/etc/acr-egress/config.yaml'
@@ -56,6 +57,7 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   const result = checkSettings(settings.value)
   const now = options.now ?? Date.now
   const tls = await loadTls(settings, file.folder, now)
+  const parent = await loadUpstreamProxy(settings, file.folder)
   const serviceTagsFile = readPath(settings, file.folder, 'addresses', 'serviceTagsFile', addressesSchema)
   const tags = await loadTagFile({
     file: options.skipTagFile === true ? undefined : serviceTagsFile,
@@ -67,7 +69,7 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   const passwords = await loadPasswordFile(passwordFile)
   const findings = [
     ...result.ok ? [] : result.findings, ...listDuplicateRegistries(settings), ...tls.problems, ...tags.problems,
-    ...passwords.findings,
+    ...passwords.findings, ...parent.problems, ...result.ok ? listProxyLoops(result.checked) : [],
     ...listStateMisuses(stateFile, { 'file of service tags': serviceTagsFile, 'password file': passwordFile }),
   ]
   const problems = [...flags.problems, ...file.problems, ...nameOrigins(findings, settings), ...passwords.problems]
@@ -78,7 +80,12 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   return {
     ok: true,
     configuration: createConfiguration(result.checked, {
-      tls: tls.files, serviceTagsFile, tagFile: tags.tagFile, stateFile, passwordFile: passwords.passwordFile,
+      tls: tls.files,
+      serviceTagsFile,
+      tagFile: tags.tagFile,
+      stateFile,
+      passwordFile: passwords.passwordFile,
+      upstreamProxy: parent.proxy,
     }),
     warnings: sortByPlace(nameOrigins(warnings, settings)),
     source: file.source,
@@ -165,8 +172,10 @@ function listStateMisuses (
   })
 }
 
-function readTagUse ({ registries, bundles = [], addresses }: CheckedSettings): TagUse {
-  const { mode, scope, maxAge } = addresses
+/** Where the parent proxy resolves there are no addresses to hold against tags. */
+function readTagUse ({ registries, bundles = [], addresses, upstreamProxy }: CheckedSettings): TagUse {
+  const { scope, maxAge } = addresses
+  const mode = upstreamProxy?.resolve === 'parent' ? 'off' : addresses.mode
   return { registries: createRegistries(registries), bundles, mode, scope, maxAgeMs: maxAge }
 }
 

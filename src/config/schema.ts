@@ -7,7 +7,7 @@ import { bool, choice, count, duration, expecting, listOf, listenPort, path, sec
 import { quote } from './problem.ts'
 import {
   cidr, extraHost, hostHeaderName, listenAddress, loginServer, nameServer, privateEndpoint, region, staticAddress,
-  storageAccount,
+  storageAccount, upstreamProxyUrl,
 } from './values.ts'
 
 /** The choices of `relay.engine`. */
@@ -167,6 +167,25 @@ export const stateSchema = section({
   }),
 })
 
+/** Who resolves the names of tunnels when there is a parent proxy. */
+export const proxyResolvers = ['parent', 'gateway'] as const
+
+/** The parent proxy: a schema by itself, like that of the certificate. No message quotes what may hold a password. */
+export const upstreamProxySchema = section({
+  url: upstreamProxyUrl.meta({
+    description: 'Where the proxy is, `http://HOST:PORT` or `https://HOST:PORT`; with `USER@` in front of the host for Basic authentication. The password has a file of its own.',
+  }),
+  passwordFile: path().optional().meta({
+    description: 'File with the password of the user in `url`, and nothing else. It must not be readable by others (`chmod 600`).',
+  }),
+  caFile: path().optional().meta({
+    description: 'File with the authorities (PEM) that the certificate of an `https://` proxy must come from. Absent: those of the system.',
+  }),
+  resolve: choice(proxyResolvers).prefault('parent').meta({ description: 'Who resolves the names of registries. `parent`: the proxy is asked for `HOST:443`; the gateway asks no name server for it, and judges no address. `gateway`: the gateway resolves and judges as without a proxy, and asks the proxy for an address that it has judged, which many proxies refuse.' }),
+}, ({ input }) => input === undefined
+  ? 'is missing; write url: http://proxy.example:3128 below it'
+  : 'expected a map; write url: http://proxy.example:3128 below it, indented')
+
 /** Where the admin listener is when nobody says. */
 export const defaultAdmin = { address: '127.0.0.1', port: 9180 } as const
 
@@ -187,6 +206,7 @@ export const schema = section({
   }),
   listen: listenSchema.prefault({}).meta({ description: 'Where clients find the gateway.' }),
   clients: clientsSchema.prefault({}).meta({ description: 'Who may use the gateway.' }),
+  upstreamProxy: upstreamProxySchema.optional().meta({ description: 'The proxy that the gateway itself goes through. With it nothing leaves for registries in another way, also when it fails. Absent: directly.' }),
   tunnel: tunnelSchema.prefault({}).meta({ description: 'Bounds on tunnels.' }),
   relay: relaySchema.prefault({}).meta({ description: 'The moving of bytes.' }),
   dns: dnsSchema.prefault({}).meta({ description: 'How names are resolved.' }),

@@ -3,6 +3,7 @@ import { type LoginServer, parseLoginServer } from '../acr/login-server.ts'
 import { type Address, parseAddress } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
+import { type ProxyUrl, type ProxyUrlForm, parseProxyUrl } from '../net/proxy-url.ts'
 import { type Reading, mistaken, textField } from './fields.ts'
 import { readCidr, readPrivateEndpoint } from './network.ts'
 import { quote } from './problem.ts'
@@ -110,6 +111,27 @@ export const staticAddress = textField<AddressWithPort>({
   read (text) {
     const found = parseSocketAddress(text)
     return found === undefined ? mistakenSocketAddress(text) : { ok: true, value: found }
+  },
+})
+
+const upstreamProxyForm: ProxyUrlForm = {
+  example: { host: 'proxy.example', port: 3128 },
+  credentialsAdvice: 'write the user alone into it, percent-encoded (%40 for @, %5C for \\), and the password into the file of passwordFile',
+}
+
+/** The URL of the parent proxy, with a user perhaps, and never a password. */
+export const upstreamProxyUrl = textField<ProxyUrl>({
+  title: 'proxy URL',
+  expected: 'the URL of a proxy',
+  write: 'url: http://proxy.example:3128',
+  maxLength: 500,
+  isSecret: true,
+  read (text) {
+    const parsed = parseProxyUrl(text, upstreamProxyForm)
+    if (!parsed.ok) return parsed
+    const { proxy } = parsed
+    if (proxy.credentials?.password === undefined) return { ok: true, value: proxy }
+    return { ok: false, mistake: { what: 'there is a password in the URL', write: upstreamProxyForm.credentialsAdvice } }
   },
 })
 

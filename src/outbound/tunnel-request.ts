@@ -64,7 +64,7 @@ async function readAnswer (
   if (socket.destroyed) throw Object.assign(new Error('the connection is gone'), { code: 'ECONNRESET' })
   return await new Promise((resolve, reject) => {
     const request = startRequest({
-      createConnection: () => socket, method: 'CONNECT', path: target, headers: { ...headers, Host: target },
+      createConnection: () => socket, method: 'CONNECT', path: target, headers: { Host: target, ...headers },
     })
     request.once('error', reject)
     // Whatever the status is: what follows the head is left on the socket.

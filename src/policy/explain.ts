@@ -1,5 +1,5 @@
 import type { Address } from '../net/address.ts'
-import type { HostName } from '../net/host-name.ts'
+import type { Authority } from '../net/authority.ts'
 import type { Refusal } from '../refusal/reasons.ts'
 import { type Advice, adviseAddress, formatAdvice } from './advice.ts'
 import type { AddressDecision, AddressGround, PlainDecision, Policy, TargetDecision } from './policy.ts'
@@ -28,6 +28,8 @@ export interface Explanation {
   readonly advice?: ExplainedAdvice
   /** What the name resolves to, and what is thought of it; absent when nobody asked. */
   readonly addresses?: readonly ExplainedAddress[]
+  /** Who resolves the name in place of the gateway, so that no address of it is judged. */
+  readonly resolver?: string
 }
 
 /** An address of a name, and what is thought of it. */
@@ -47,13 +49,21 @@ export interface ExplainedAdvice {
   readonly opens: string
 }
 
-/** Resolves a name for an explanation: its addresses, or what a tunnel would be told when there are none. */
-export type ExplainLookup = (host: HostName) => Promise<readonly Address[] | Refusal>
+/**
+ * Resolves a name for an explanation: its addresses; what a tunnel would be told when there are none; or who else
+ * resolves it.
+ */
+export type ExplainLookup = (authority: Authority) => Promise<readonly Address[] | Refusal | OtherResolver>
+
+/** Somebody else resolves a name, in words for a person. */
+export interface OtherResolver {
+  readonly resolver: string
+}
 
 /**
  * Explains a target by the decisions a tunnel would meet, and one that begins with `http://` by those of a request in
- * plain HTTP. Allowed means: the name is let through, and at least one of its addresses may be dialled. The port may be
- * left out; 443 is meant then.
+ * plain HTTP. Allowed means: the name is let through, and at least one of its addresses may be dialled where the
+ * gateway resolves it. The port may be left out; 443 is meant then.
  */
 export async function explainTarget (policy: Policy, asked: string, lookup: ExplainLookup): Promise<Explanation> {
   const { target, decision } = decide(policy, asked)
@@ -71,7 +81,8 @@ export async function explainTarget (policy: Policy, asked: string, lookup: Expl
     ? { wouldRefuse: decision.reported, ...withAdvice(policy.adviseHost(authority.host)) }
     : {}
   const known = { target, ...canonical, rule: { pattern, class: endpointClass, registry, region, source }, ...reported }
-  const found = await lookup(authority.host)
+  const found = await lookup(authority)
+  if ('resolver' in found) return { ...known, allow: true, ...found }
   if ('reason' in found) return { ...known, allow: false, refusal: found }
 
   const judged = found.map((address) => ({ address, decision: policy.decideAddress(rule, address) }))

@@ -1,16 +1,7 @@
-import type { Names } from '../dns/names.ts'
 import type { CutSignal } from '../net/cut-signal.ts'
-import { type AttemptOutcome, dial } from './dial.ts'
+import { dial } from './dial.ts'
 import { describeTarget, findPermittedTargets } from './permitted-target.ts'
-import type { PermittedName, Reach, Reached } from './reach.ts'
-import type { SlowTargets } from './slow-targets.ts'
-
-/** What it takes to get from a name to a connection. */
-export interface ReachServices {
-  readonly names: Pick<Names, 'lookup'>
-  readonly slowTargets: SlowTargets
-  readonly onAttempt?: (outcome: AttemptOutcome) => void
-}
+import type { PermittedName, Reach, ReachServices, Reached } from './reach.ts'
 
 /** The way out without a proxy: looks a name up, judges its addresses, and dials those that may be, none other. */
 export function createDirectReach ({ names, ...services }: ReachServices): Reach {

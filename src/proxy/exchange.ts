@@ -2,7 +2,9 @@ import { Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHtt
 import type { Socket } from 'node:net'
 import { createProxyServer } from 'http-proxy-3'
 import type { Authority } from '../net/authority.ts'
+import { makePrintable } from '../net/printable.ts'
 import { type Relay, type RelayEnd, type RelayOutcome, resetEnd } from '../relay/ends.ts'
+import type { AskedProxy } from './reach.ts'
 
 /** The limits on one exchange. */
 export interface ExchangeBounds {
@@ -43,8 +45,10 @@ export interface ExchangeOptions {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly client: RelayEnd
-  /** A connection to the checked address. */
+  /** A connection to the checked address, or to a proxy. */
   readonly upstream: Socket
+  /** Present when it is a proxy that is asked. */
+  readonly proxy?: AskedProxy | undefined
   readonly authority: Authority
   /** Path and query, exactly as they are to be asked for. */
   readonly path: string
@@ -54,8 +58,8 @@ export interface ExchangeOptions {
 /** A request in plain HTTP and its answer, carried like a tunnel. */
 export interface Exchange extends Relay {
   /**
-   * Resolves when the head of the answer goes out to the client. Rejects with `ExchangeError` when there is none to
-   * pass on; the client's end is then the caller's again, and the upstream's is destroyed.
+   * Resolves when the head of the answer goes out to the client. When there is none to pass on, rejects with
+   * `ExchangeError` or as the proxy refuses; the client's end is then the caller's again, the upstream's is destroyed.
    */
   readonly answered: Promise<void>
 }
@@ -79,20 +83,20 @@ const via = '1.1 acr-egress'
  * both ends by a reset, so that nobody takes a part for the whole.
  */
 export function startExchange (options: ExchangeOptions): Exchange {
-  const { request, response, client, upstream, authority, path, bounds = exchangeBounds } = options
+  const { request, response, client, upstream, proxy, authority, path, bounds = exchangeBounds } = options
   const bytes = { fromClient: 0, fromUpstream: 0 }
   let lastByteAt = performance.now()
   let outcome: RelayOutcome | undefined
   let answer: (() => void) | undefined
-  let refuse: ((error: ExchangeError) => void) | undefined
+  let refuse: ((error: Error) => void) | undefined
   let settle = (_outcome: RelayOutcome): void => {}
   const answered = new Promise<void>((resolve, reject) => {
     answer = resolve
     refuse = reject
   })
   const ended = new Promise<RelayOutcome>((resolve) => { settle = resolve })
-  const idle = setTimeout(() => giveUp('idle', 'timeout'), bounds.idleTimeoutMs)
-  const total = setTimeout(() => giveUp('stopped', 'timeout'), bounds.totalTimeoutMs)
+  const idle = setTimeout(() => fail('idle', 'timeout'), bounds.idleTimeoutMs)
+  const total = setTimeout(() => fail('stopped', 'timeout'), bounds.totalTimeoutMs)
 
   function moved (): void {
     lastByteAt = performance.now()
@@ -109,35 +113,45 @@ export function startExchange (options: ExchangeOptions): Exchange {
   }
 
   /** Ends an exchange that cannot go on: by word while the client can be told, by reset from then on. */
-  function giveUp (how: RelayOutcome, failure: ExchangeFailure, cause?: unknown): void {
+  function giveUp (how: RelayOutcome, why: Error): void {
     if (!finish(how)) return
     upstream.destroy()
     if (response.headersSent) resetEnd(client)
     settle(how)
-    refuse?.(new ExchangeError(failure, cause))
+    refuse?.(why)
+  }
+
+  function fail (how: RelayOutcome, failure: ExchangeFailure, cause?: unknown): void {
+    giveUp(how, new ExchangeError(failure, cause))
   }
 
   function passOn (message: IncomingMessage): void {
     moved()
     if (outcome !== undefined) return
     if (Number(message.headers['content-length'] ?? 0) > bounds.maxAnswerBytes) {
-      giveUp('stopped', 'too_large')
+      fail('stopped', 'too_large')
       return
     }
-    const { statusCode = 502, headers } = message
+    const { statusCode = 502, statusMessage = '', headers } = message
+    if (statusCode === 407 && proxy !== undefined) {
+      giveUp('stopped', proxy.refuse({ statusCode, statusText: statusMessage, headers }))
+      return
+    }
+    // A proxy says in its own words why there is nothing from the host.
+    if (proxy !== undefined) response.statusMessage = makePrintable(statusMessage)
     response.writeHead(statusCode, { ...pick(headers, answerHeaders), via, connection: 'close' })
     answer?.()
     // Not by a pipeline: that would end the client's end as if the answer were whole, before it can be reset.
     message.on('data', (chunk: Buffer) => {
       bytes.fromUpstream += chunk.length
       moved()
-      if (bytes.fromUpstream > bounds.maxAnswerBytes) giveUp('stopped', 'too_large')
+      if (bytes.fromUpstream > bounds.maxAnswerBytes) fail('stopped', 'too_large')
       else if (!response.write(chunk)) message.pause()
     })
     response.on('drain', () => message.resume())
     message.once('close', () => {
       if (message.complete) response.end(() => { void closeBoth() })
-      else giveUp('upstream_reset', 'failed')
+      else fail('upstream_reset', 'failed')
     })
     // It closes after that.
     message.on('error', () => {})
@@ -154,13 +168,13 @@ export function startExchange (options: ExchangeOptions): Exchange {
     bytes.fromClient += chunk.length
     moved()
   })
-  client.stream.once('close', () => giveUp('client_reset', 'failed'))
+  client.stream.once('close', () => fail('client_reset', 'failed'))
   // Whoever does not wait for the answer is not to bring the process down.
   answered.catch(() => {})
-  send({ request, response, upstream, authority, path }, {
+  send({ request, response, upstream, proxy, authority, path }, {
     onAnswer: passOn,
-    onError: (error) => giveUp('upstream_reset', 'failed', error),
-    onClosed () { if (!response.headersSent) giveUp('upstream_reset', 'failed') },
+    onError: (error) => fail('upstream_reset', 'failed', error),
+    onClosed () { if (!response.headersSent) fail('upstream_reset', 'failed') },
   })
 
   return {
@@ -187,7 +201,7 @@ interface SendEvents {
 
 /** Asks the upstream by http-proxy, over the connection there is. */
 function send (
-  { request, response, upstream, authority, path }: Omit<ExchangeOptions, 'client' | 'bounds'>, events: SendEvents,
+  { request, response, upstream, proxy: asked, authority, path }: Omit<ExchangeOptions, 'client' | 'bounds'>, events: SendEvents,
 ): void {
   const host = authority.port === 80 ? authority.host : `${authority.host}:${authority.port}`
   const agent = new Agent({ keepAlive: false })
@@ -203,8 +217,13 @@ function send (
   })
   proxy.once('proxyRes', events.onAnswer)
   // Also when the upstream switches to another protocol, of which there is no other word.
-  proxy.once('proxyReq', (asked) => { asked.once('close', events.onClosed) })
-  request.headers = { ...pick(request.headers, requestHeaders) as IncomingHttpHeaders, host, via, connection: 'close' }
+  proxy.once('proxyReq', (sent) => {
+    sent.once('close', events.onClosed)
+    // http-proxy-3 would put a slash in front of it.
+    if (asked !== undefined) sent.path = `http://${host}${path}`
+  })
+  const passed = pick(request.headers, requestHeaders) as IncomingHttpHeaders
+  request.headers = { ...passed, ...asked?.headers, host, via, connection: 'close' }
   request.url = path
   // By this switch http-proxy-3 would send by fetch, which looks the name up again and dials what it finds.
   delete process.env['FORCE_FETCH_PATH']

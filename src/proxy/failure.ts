@@ -2,6 +2,8 @@ import { LookupError } from '../dns/names.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import { DialError } from './dial.ts'
 import { ExchangeError } from './exchange.ts'
+import { describeParent } from './parent-refusals.ts'
+import { ParentError } from './parent.ts'
 
 /** A tunnel that must not be, or could not be, opened: what the client is told. */
 export class TunnelFailure extends Error {
@@ -22,6 +24,7 @@ export function describeFailure (error: unknown, target: string): TunnelFailure 
   if (error instanceof TunnelFailure) return error
   if (error instanceof LookupError) return new TunnelFailure(refuseLookup(error), error)
   if (error instanceof DialError) return new TunnelFailure(describeDial(error, target), error)
+  if (error instanceof ParentError) return new TunnelFailure(describeParent(error, target), error)
   if (error instanceof ExchangeError) return new TunnelFailure(describeExchange(error, target), error)
   return new TunnelFailure(refuseInternal(), error)
 }

@@ -48,7 +48,8 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
     const reached = await reach.openPlain({ policy, rule, authority }, setup)
     setup.done()
     if (request.headers.expect !== undefined) response.writeContinue()
-    exchange = startExchange({ request, response, client: end, upstream: reached.end.stream, authority, path })
+    const { end: { stream }, proxy } = reached
+    exchange = startExchange({ request, response, client: end, upstream: stream, proxy, authority, path })
     place.relay = exchange
     await exchange.answered
     record.answered(reached.upstream)

@@ -1,7 +1,7 @@
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { type Reason, reasonWords } from '../refusal/reasons.ts'
-import { type TagReading, type TrafficReading, createSeries } from './series.ts'
+import { type TagReading, type TrafficReading, type UpstreamReading, createSeries } from './series.ts'
 
 /** The labels of a tunnel; all three from the configuration, never from a client. */
 export interface TunnelLabels {
@@ -57,6 +57,7 @@ export interface MetricsOptions {
   readonly version: string
   /** How bytes are moved. */
   readonly engine: () => string
+  readonly upstream: UpstreamReading
   /** The splice engine's pipes: idle, and lent to tunnels. */
   readonly pipes: () => { readonly idle: number, readonly lent: number }
   /** Names in the DNS cache now. */

@@ -5,6 +5,7 @@ export interface SeriesSources {
   readonly version: string
   /** How bytes are moved. */
   readonly engine: () => string
+  readonly upstream: UpstreamReading
   /** The splice engine's pipes: idle, and lent to tunnels. */
   readonly pipes: () => { readonly idle: number, readonly lent: number }
   readonly dnsCacheEntries: () => number
@@ -12,6 +13,12 @@ export interface SeriesSources {
   readonly serviceTags: () => TagReading | undefined
   readonly refusals: () => Iterable<readonly [reason: string, count: number]>
   readonly traffic: () => Iterable<TrafficReading>
+}
+
+/** How the gateway goes out, and who resolves the names of tunnels. */
+export interface UpstreamReading {
+  readonly via: 'direct' | 'parent'
+  readonly resolver: 'gateway' | 'parent'
 }
 
 /** The service tags in use. */
@@ -128,6 +135,13 @@ function createReadSeries (registry: Registry, { version, ...sources }: SeriesSo
       labelNames: ['engine'],
       registers,
       collect () { this.set({ engine: sources.engine() }, 1) },
+    }),
+    new Gauge({
+      name: 'acr_egress_upstream_info',
+      help: 'Always 1; the labels say whether there is a parent proxy, and who resolves: addresses are checked where it is the gateway.',
+      labelNames: ['via', 'resolver'],
+      registers,
+      collect () { this.set({ ...sources.upstream }, 1) },
     }),
     new Gauge({
       name: 'acr_egress_relay_pipes',

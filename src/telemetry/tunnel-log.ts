@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { makePrintable } from '../net/printable.ts'
 import type { Reason, Refusal } from '../refusal/reasons.ts'
 import type { Sight, Sightings } from '../sightings/sightings.ts'
 import type { LiveBytes, Metrics, TunnelLabels } from './metrics.ts'
@@ -13,8 +14,8 @@ export interface TunnelRecord {
   /** As asked until it is judged, with what is not printable ASCII escaped; canonical from then on. */
   readonly target: string
   readonly labels: TunnelLabels | undefined
-  /** The address dialled, once there is a connection. */
-  readonly address: string | undefined
+  /** Where it goes to, once there is a connection. */
+  readonly upstream: Upstream | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** The client has shown to be this user. */
@@ -33,8 +34,15 @@ export interface TunnelRecord {
 
 /** Where a tunnel goes to. */
 export interface Upstream {
-  /** The address that was checked and dialled, with its port. */
-  readonly address: string
+  /**
+   * The address that was checked, with its port: the one that is dialled, or that the parent proxy is asked for. Absent
+   * where the parent resolves the name, and so no address is checked.
+   */
+  readonly address?: string
+  /** The address of the parent proxy that is dialled, with its port. */
+  readonly parent?: string
+  /** With a parent proxy: who resolves the name. */
+  readonly resolvedBy?: 'gateway' | 'parent'
   /** The service tag that holds the address, and the prefix of it, where tags were looked at. */
   readonly tag?: string
   readonly prefix?: string
@@ -118,7 +126,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
       client,
       target: makePrintable(askedTarget.slice(0, maxTargetLength)),
       labels: undefined as TunnelLabels | undefined,
-      get address () { return upstream?.address },
+      get upstream () { return upstream },
       startedAt,
 
       authenticated (known: string): void {
@@ -200,9 +208,4 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
   }
 
   return { open, recentRefusals }
-}
-
-/** A client's bytes as nobody's terminal, page or log reader can mistake them; Node gives a target as Latin-1. */
-function makePrintable (text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\x${unit.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

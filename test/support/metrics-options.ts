@@ -4,6 +4,7 @@ import type { MetricsOptions } from '../../src/telemetry/metrics.ts'
 export const metricsOptions: MetricsOptions = {
   version: '1.2.3',
   engine: () => 'stream',
+  upstream: { via: 'direct', resolver: 'gateway' },
   pipes: () => ({ idle: 3, lent: 2 }),
   dnsCacheEntries: () => 7,
   serviceTags: () => ({ ageSeconds: 60, tags: [{ tag: 'AzureContainerRegistry', prefixes: 5, changeNumber: 9 }] }),

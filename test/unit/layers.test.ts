@@ -41,7 +41,7 @@ const rules: Readonly<Record<string, Rule>> = {
   sightings: { rooms: ['net', 'refusal', 'host'], packages: ['lru-cache', 'zod'] },
   users: { rooms: ['net', 'refusal'], packages: ['bcrypt', 'lru-cache'], node: 'no files' },
   proxy: {
-    rooms: ['net', 'policy', 'users', 'dns', 'tls', 'relay', 'telemetry', 'refusal'],
+    rooms: ['net', 'policy', 'users', 'dns', 'tls', 'relay', 'telemetry', 'refusal', 'outbound'],
     packages: ['http-proxy-3', 'structured-headers'],
     node: 'no files',
   },

@@ -145,9 +145,15 @@ function showTotals ({ tunnels, bytes, refusals }, now) {
   write(byId('refused-last'), last === undefined ? 'none since the start' : `last at ${formatTime(last.time)}`)
 }
 
-function listGatewayFacts ({ listeners, relayEngine, dns, readiness, startedAt }) {
+function describeUpstream ({ via, parent, resolver }) {
+  if (via === 'direct') return 'directly, to addresses that were checked'
+  return `through ${parent}, ${resolver === 'parent' ? 'which resolves: no address is checked' : 'to addresses that were checked'}`
+}
+
+function listGatewayFacts ({ listeners, relayEngine, dns, upstream, readiness, startedAt }) {
   return [
     ...listeners.map(({ address, tls }) => ['Listens on', `${address}, ${tls ? 'clear text and TLS' : 'clear text'}`]),
+    ['Goes out', describeUpstream(upstream)],
     ['Started', new Date(startedAt).toLocaleString()],
     ['Relay', relayEngine],
     ['Name servers', dns.servers.join(', ') || 'none'],
@@ -245,7 +251,7 @@ function forgetTunnel (id, row) {
   speeds.delete(`${id} up`)
 }
 
-function buildRow ({ target, class: kind, region, client, address }) {
+function buildRow ({ target, class: kind, region, client, address, parent }) {
   const cell = (label, ...children) => build('td', { role: 'cell', 'data-label': label }, ...children)
   const number = (label) => {
     const element = cell(label, build('span'), build('small'))
@@ -254,7 +260,7 @@ function buildRow ({ target, class: kind, region, client, address }) {
   }
   return build('tr', { role: 'row' },
     cell('Target', build('span', { class: 'host' }, formatTarget(target)), ' ', ...buildChips(kind, region),
-      build('small', {}, `at ${address}`)),
+      build('small', {}, [...address === '' ? [] : [`at ${address}`], ...parent === '' ? [] : [`through ${parent}`]].join(', '))),
     cell('Client', build('span', { class: 'host' }, client)),
     number('From registry'), number('From client'), number('Age'))
 }

@@ -20,6 +20,7 @@ const status: StatusView = {
   bytes: { fromClient: 0, fromUpstream: 0 },
   refusals: { total: 0, byReason: [], recent: [] },
   dns: { servers: ['127.0.0.1:53'], cacheEntries: 0 },
+  upstream: { via: 'direct', parent: '', resolver: 'gateway' },
 }
 
 const sources: AdminSources = {
@@ -407,6 +408,7 @@ function describeTunnel (id: string): TunnelView {
     registry: 'contoso.azurecr.io',
     region: '',
     address: '198.51.100.1',
+    parent: '',
     startedAt: '2026-01-02T03:04:05.000Z',
     ageSeconds: 1,
     idleSeconds: 0,

@@ -38,6 +38,7 @@ packages.example.com            443   extra        -                   -       e
 clients    127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, ::1/128, fc00::/7, fe80::/10
 passwords  not asked for
 listener   0.0.0.0:443, clear text only
+upstream   directly
 dns        10.0.0.53:53, [fd00::53]:5353; not asked for contoso.azurecr.io
 addresses  any that are not private or reserved: without addresses.serviceTagsFile no service tags are looked at
 state      in memory only, unless systemd gives the service a StateDirectory=
@@ -81,6 +82,28 @@ addresses: {serviceTagsFile: ServiceTags_Public_20251028.json}
   await writeFile(join(tags, 'config.yaml'), 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\naddresses: {mode: off}\n')
   const off = await run('--config', join(tags, 'config.yaml'))
   t.match(off.stdout, /^addresses {2}any that are not private or reserved: addresses\.mode is off$/m)
+})
+
+t.test('a parent proxy is told, with who resolves and what that means for addresses', async (t) => {
+  const parent = t.testdir({ word: 'xyzzy', 'config.yaml': '' })
+  await chmod(join(parent, 'word'), 0o600)
+  const text = (resolve: string) => `registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]
+upstreamProxy: {url: 'http://robot@proxy.example:3128', passwordFile: word, resolve: ${resolve}}
+`
+  const show = async (resolve: string) => {
+    await writeFile(join(parent, 'config.yaml'), text(resolve))
+    return await run('--config', join(parent, 'config.yaml'))
+  }
+  const resolving = await show('parent')
+  t.match(resolving.stdout, /^upstream {3}only through the parent proxy http:\/\/proxy\.example:3128, with a user, which resolves the names of registries itself: the gateway checks no address$/m)
+  t.match(resolving.stdout, /^addresses {2}none is checked: the parent proxy resolves \(upstreamProxy\.resolve\)$/m)
+  const judging = await show('gateway')
+  t.match(judging.stdout, /^upstream {3}only through .*, which is asked for addresses that the gateway has resolved and checked; plain HTTP it resolves itself$/m)
+  t.match(judging.stdout, /^addresses {2}any that are not private or reserved/m)
+  t.notMatch(JSON.stringify([resolving, judging]), /xyzzy|robot/)
+  const { stdout } = await run('--config', join(parent, 'config.yaml'), '--json')
+  t.match(JSON.parse(stdout).configuration.upstreamProxy, { url: 'http://robot@proxy.example:3128', passwordFile: join(parent, 'word') })
+  t.notMatch(stdout, /xyzzy/)
 })
 
 t.test('flags are enough', async (t) => {

@@ -35,6 +35,16 @@ t.test('an allowed host is told with its rule and its addresses, and the exit co
   t.match(addresses[1], /^ {2}address +10\.0\.0\.5: denied, /)
 })
 
+t.test('behind a parent that resolves, a host is allowed without its addresses, and no name server is asked', async (t) => {
+  const file = await writeConfiguration(t, {}, { upstreamProxy: { url: 'http://proxy.example:3128' } })
+  const { code, stdout } = await run(['contoso.azurecr.io', '--config', file])
+  t.equal(code, 0)
+  t.match(stdout, /^ {2}resolved {2}by the parent proxy http:\/\/proxy\.example:3128, so that no address is judged$/m)
+  t.notMatch(stdout, /address +\d/)
+  const judging = await writeConfiguration(t, { 'contoso.azurecr.io': ['20.1.2.3'] }, { upstreamProxy: { url: 'http://proxy.example:3128', resolve: 'gateway' } })
+  t.match((await run(['contoso.azurecr.io', '--config', judging])).stdout, /^ {2}address +20\.1\.2\.3: allowed/m)
+})
+
 t.test('a denied host is told with its reason and what to do, and the exit code is 1', async (t) => {
   const file = await writeConfiguration(t, { 'contoso.azurecr.io': ['10.0.0.5'] })
   const table = [

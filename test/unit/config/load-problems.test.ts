@@ -106,7 +106,7 @@ const table: Record<string, ReadonlyArray<readonly [text: string, ...problems: s
     [`${registry}bundles: []`, '2:10: bundles: the list is empty; drop the key, or write [mcr]'],
     [`${registry}policy: {mode: off}`, '2:16: policy.mode: expected one of enforce, report, found the text "off"; write one of these'],
     [`${registry}policy: report`, '2:9: policy: expected a map'],
-    [`${registry}upstreamProxy: http://proxy`, '2:1: upstreamProxy: no such key; write one of registries, bundles, extraHosts, listen'],
+    [`${registry}transparent: true`, '2:1: transparent: no such key; write one of registries, bundles, extraHosts, listen'],
     [`${registry}idleTimeout: 5m`, '2:1: idleTimeout: no such key here; write it as tunnel.idleTimeout'],
     [`${registry}lisen: {}\nadnin: {}`, '2:1: lisen: no such key; did you mean listen?', '3:1: adnin: no such key; did you mean admin?'],
   ],

@@ -9,7 +9,7 @@ const policy = policyOver([{ loginServer: 'contoso.azurecr.io', regions: ['eastu
 /** A look-up that finds these addresses, and keeps the names it was asked for. */
 function lookupOf (...addresses: readonly string[]): ExplainLookup & { readonly asked: string[] } {
   const asked: string[] = []
-  return Object.assign(async (host: string) => {
+  return Object.assign(async ({ host }: { host: string }) => {
     asked.push(host)
     return addresses.map(readAddress)
   }, { asked })
@@ -35,6 +35,14 @@ t.test('an allowed target is explained by its rule and its addresses; the port m
     ],
   })
   t.same(lookup.asked, ['contoso.eastus.data.azurecr.io'])
+})
+
+t.test('a name that another resolves is allowed without its addresses, and with the word who resolves it', async (t) => {
+  const resolver = 'the parent proxy http://proxy.example:3128'
+  const explanation = await explainTarget(policy, 'contoso.azurecr.io', async () => ({ resolver }))
+  t.match(explanation, { allow: true, resolver, rule: { source: 'registries[0].loginServer' } })
+  t.notOk('addresses' in explanation)
+  t.match(await explainTarget(policy, 'registry.example', async () => ({ resolver })), { allow: false, resolver: undefined })
 })
 
 t.test('a target whose every address is prohibited is denied, on the ground of the first', async (t) => {

@@ -17,7 +17,7 @@ const proxyErrorTypes = [
 ]
 
 t.test('the reasons are words that fit a status line, a metric label and a heading', async (t) => {
-  t.equal(reasonWords.length, 33)
+  t.equal(reasonWords.length, 37)
   for (const reason of reasonWords) t.match(reason, /^[a-z]+(?:_[a-z]+)*$/)
 })
 
@@ -35,7 +35,7 @@ t.test('each reason has an error type of RFC 9209', async (t) => {
 
 t.test('what the client asked wrongly is a 4xx, what the gateway or the upstream lacks a 5xx', async (t) => {
   for (const reason of reasonWords) {
-    const isOurs = /^(?:dns_|connect_|answer_|loop_detected|tunnel_limit|shutting_down|internal)/.test(reason)
+    const isOurs = /^(?:dns_|connect_|parent_|answer_|loop_detected|tunnel_limit|shutting_down|internal)/.test(reason)
     t.equal(reasons[reason].status >= 500, isOurs, reason)
   }
 })

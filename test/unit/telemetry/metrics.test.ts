@@ -69,6 +69,7 @@ t.test('the labels of our own series, and their values, are closed sets', async 
   const closedSets: Record<string, Readonly<Record<string, readonly string[]>>> = {
     build_info: { version: ['1.2.3'], node: [process.version] },
     relay_engine_info: { engine: ['stream'] },
+    upstream_info: { via: ['direct', 'parent'], resolver: ['gateway', 'parent'] },
     relay_pipes: { state: ['idle', 'lent'] },
     dns_cache_entries: {},
     refusals_total: { reason: reasonWords },
