@@ -1,9 +1,14 @@
 import { createSecureContext } from 'node:tls'
 import type { Configuration } from '../config/configuration.ts'
 import { escapeControls } from '../config/problem.ts'
+import type { Names } from '../dns/names.ts'
 import { type DiagnosisOptions, diagnose } from '../doctor/diagnosis.ts'
-import { createConfiguredNames, createConfiguredPolicy, lookupOrRefuse } from '../gateway-parts.ts'
+import {
+  createConfiguredNames, createConfiguredPolicy, createConfiguredReach, lookupOrRefuse, openOrRefuse,
+} from '../gateway-parts.ts'
 import { readCertificateFile, readTrustStore } from '../host/trust-store.ts'
+import { describeProxyUrl } from '../net/proxy-url.ts'
+import type { Policy } from '../policy/policy.ts'
 import { type Arguments, UsageError, parseArguments } from './args.ts'
 import type { Command, Terminal } from './command.ts'
 import { configurationFlags, printProblems, printWarnings } from './configuration-flags.ts'
@@ -19,9 +24,9 @@ const help = {
       'configuration: its name, its addresses by the rules of the gateway, TCP, TLS with its certificate, and what the ' +
       'registry answers. With --image also a token, the manifest, the link to a layer, and the layer\'s first bytes from ' +
       'where that leads.',
-    'Goes directly, as the gateway does, whatever HTTPS_PROXY says; with --proxy as a client of the gateway does, which ' +
-      'needs no configuration: --registry is enough. A --registry that the file has is walked to with what the file says ' +
-      'of it.',
+    'Goes as the gateway does, directly or through its upstreamProxy, whatever HTTPS_PROXY says; with --proxy as a client ' +
+      'of the gateway does, which needs no configuration: --registry is enough. A --registry that the file has is walked ' +
+      'to with what the file says of it.',
     'The certificates that are trusted are those of SSL_CERT_FILE, or else of the system, as for docker. A step has 10 ' +
       'seconds, that of the proxy 20. Nothing secret is shown.',
   ],
@@ -101,7 +106,7 @@ export const doctorCommand: Command = {
     const chosen = chooseRegistries(registries, request.image)
     const trust = await readTrust(given)
     printWarnings(terminal, warnings)
-    const report = createReport({ terminal, isJson: given.has('json'), warnings, proxy: request.proxy })
+    const report = createReport({ terminal, isJson: given.has('json'), warnings, proxy: request.proxy ?? configuration.upstreamProxy?.url })
     report.configured(source, ms)
     const { onStart, onStep } = report
     const hooks = { registries: chosen, ...request, ...trust, onStart, onStep }
@@ -110,22 +115,38 @@ export const doctorCommand: Command = {
   },
 }
 
-type Hooks = Omit<DiagnosisOptions, 'policy' | 'lookup' | 'platform' | 'now' | 'stop'>
+type Hooks = Omit<DiagnosisOptions, 'policy' | 'lookup' | 'parent' | 'platform' | 'now' | 'stop'>
 
 /** Resolves with whether it was not interrupted. */
 async function walk (configuration: Configuration, hooks: Hooks, terminal: Terminal): Promise<boolean> {
   const names = createConfiguredNames(configuration)
   try {
+    const policy = createConfiguredPolicy(configuration)
     return await diagnose({
       ...hooks,
-      policy: createConfiguredPolicy(configuration),
+      policy,
       lookup: (host, signal) => lookupOrRefuse(names, host, signal),
+      parent: createParentPath(configuration, policy, names),
       platform: { os: 'linux', architecture: architectures[process.arch] ?? process.arch },
       now: Date.now,
       stop: terminal.takeStop(),
     })
   } finally {
     names.close()
+  }
+}
+
+/** The way of a gateway that has a parent proxy, by what the gateway itself goes by. */
+function createParentPath (configuration: Configuration, policy: Policy, names: Names): DiagnosisOptions['parent'] {
+  const { upstreamProxy } = configuration
+  if (upstreamProxy === undefined) return undefined
+  const reach = createConfiguredReach(configuration, names)
+  return {
+    text: describeProxyUrl(upstreamProxy.url),
+    resolver: upstreamProxy.resolve,
+    async open (host, rule, signal) {
+      return await openOrRefuse(reach, { policy, rule, authority: { host, port: 443 } }, signal)
+    },
   }
 }
 

@@ -12,6 +12,7 @@ import type { ImageReference } from './image-reference.ts'
 import { fetchLayerLink } from './layer-link.ts'
 import { fetchLayerStart } from './layer.ts'
 import { type Platform, fetchLargestLayer } from './manifest.ts'
+import { type ParentPath, describeAffair, walkThroughParent } from './parent-path.ts'
 import { walkThroughProxy } from './proxied-path.ts'
 import type { Route } from './route.ts'
 import type { Step, StepName } from './step.ts'
@@ -22,8 +23,10 @@ export interface DiagnosisOptions extends DirectPathOptions, TrustOptions {
   readonly secureContext: SecureContext
   /** Each is walked to, one after the other. */
   readonly registries: readonly Registry[]
-  /** Absent: directly, as the gateway goes. */
+  /** Absent: as the gateway goes. */
   readonly proxy?: ProxyUrl | undefined
+  /** How the gateway goes; absent: directly. */
+  readonly parent?: ParentPath | undefined
   /** Absent: the walk ends at the challenge. */
   readonly image?: ImageReference | undefined
   readonly credentials?: Credentials | undefined
@@ -63,10 +66,9 @@ async function walkRegistry (
   walk: Walk, registry: Registry, exchange: Exchange, options: DiagnosisOptions,
 ): Promise<void> {
   const { host } = registry.loginServer
-  const { image, proxy, now } = options
-  const isProxied = proxy !== undefined
+  const { image, proxy, parent, now } = options
   walk.plan([
-    ...listPathSteps(host, isProxied), ...listSteps(host, ['challenge']),
+    ...listPathSteps(host, options), ...listSteps(host, ['challenge']),
     ...image === undefined ? [] : [...listSteps(host, ['token', 'manifest', 'link']), ...listSteps('', ['layer'])],
   ])
   let layerHost: HostName | undefined
@@ -75,11 +77,15 @@ async function walkRegistry (
     const place = await checkChallenge(walk, route, exchange, now)
     if (image !== undefined) layerHost = await pullLayer({ walk, route, exchange, options }, image, place)
   })
-  if (isProxied) return
+  if (proxy !== undefined) return
   const others = listOtherEndpoints(options.policy, host, layerHost)
-  if (failed !== 'name') await checkEndpoints(walk, others, options)
-  // Each would wait for the same name servers.
-  else for (const { host: other } of others) walk.skip({ step: 'endpoint', host: other }, describeSkipped(failed))
+  if (parent?.resolver === 'parent') {
+    for (const { host: other } of others) walk.skip({ step: 'endpoint', host: other }, describeAffair(parent))
+  } else if (failed !== 'name') await checkEndpoints(walk, others, options)
+  else {
+    // Each would wait for the same name servers.
+    for (const { host: other } of others) walk.skip({ step: 'endpoint', host: other }, describeSkipped(failed))
+  }
 }
 
 /** What the steps of one registry share. */
@@ -106,22 +112,30 @@ async function pullLayer (
     await fetchLayerStart(walk, route, exchange, { url, layer, authorization })
     return host
   }
-  walk.plan(listPathSteps(host, isProxied))
+  walk.plan(listPathSteps(host, options))
   const layerRoute = await walkPath(walk, host, link.rule, options)
   await fetchLayerStart(walk, layerRoute, exchange, { url, layer, authorization: {} })
   return host
 }
 
-/** The way to a host, up to TLS. Only a proxy can go where no rule leads. */
+/** The way to a host, up to TLS. Only a proxy that clients go through can lead where no rule leads. */
 async function walkPath (
   walk: Walk, host: HostName, rule: Rule | undefined, options: DiagnosisOptions,
 ): Promise<Route> {
-  const { proxy, secureContext } = options
-  const route = proxy === undefined
-    ? await walkDirectly(walk, demandRule(rule, host), host, options)
-    : await walkThroughProxy(walk, host, { proxy, trust: { secureContext } })
+  const route = await walkToTunnel(walk, host, rule, options)
   await checkTls(walk, route, options)
   return route
+}
+
+async function walkToTunnel (
+  walk: Walk, host: HostName, rule: Rule | undefined, options: DiagnosisOptions,
+): Promise<Route> {
+  const { proxy, parent, secureContext } = options
+  if (proxy !== undefined) return await walkThroughProxy(walk, host, { proxy, trust: { secureContext } })
+  const demanded = demandRule(rule, host)
+  return parent === undefined
+    ? await walkDirectly(walk, demanded, host, options)
+    : await walkThroughParent(walk, demanded, host, parent, options)
 }
 
 function findRule ({ policy }: DiagnosisOptions, host: HostName): Rule | undefined {
@@ -134,8 +148,9 @@ function demandRule (rule: Rule | undefined, host: HostName): Rule {
   return rule
 }
 
-function listPathSteps (host: string, isProxied: boolean): PlannedStep[] {
-  return listSteps(host, isProxied ? ['name', 'address', 'proxy', 'tls'] : ['name', 'address', 'tcp', 'tls'])
+function listPathSteps (host: string, { proxy, parent }: DiagnosisOptions): PlannedStep[] {
+  const connection = proxy === undefined && parent === undefined ? 'tcp' : 'proxy'
+  return listSteps(host, ['name', 'address', connection, 'tls'])
 }
 
 function listSteps (host: string, steps: readonly StepName[]): PlannedStep[] {

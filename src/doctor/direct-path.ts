@@ -28,18 +28,7 @@ const maxNamed = 4
 export async function walkDirectly (
   walk: Walk, rule: Rule, host: HostName, options: DirectPathOptions,
 ): Promise<Route> {
-  const destinations = await walk.take({
-    step: 'name',
-    host,
-    late: lateNames(host),
-    take: async (signal) => await findDestinations(host, options, signal),
-  })
-  const allowed = await walk.take({
-    step: 'address',
-    host,
-    late: { found: 'no decision', toDo: 'Try again.' },
-    take: async () => judgeDestinations(destinations, rule, options.policy),
-  })
+  const allowed = await walkToAddresses(walk, rule, host, options)
   const destination = await walk.take({
     step: 'tcp',
     host,
@@ -47,6 +36,24 @@ export async function walkDirectly (
     take: async (signal) => await connectToAll(allowed, host, signal),
   })
   return { host, open: async (signal) => await openOrFail(destination, host, signal) }
+}
+
+/** Looks a host up and judges its addresses: two steps. Gives those that may be connected to. */
+export async function walkToAddresses (
+  walk: Walk, rule: Rule, host: HostName, options: DirectPathOptions,
+): Promise<readonly Destination[]> {
+  const destinations = await walk.take({
+    step: 'name',
+    host,
+    late: lateNames(host),
+    take: async (signal) => await findDestinations(host, options, signal),
+  })
+  return await walk.take({
+    step: 'address',
+    host,
+    late: { found: 'no decision', toDo: 'Try again.' },
+    take: async () => judgeDestinations(destinations, rule, options.policy),
+  })
 }
 
 /** What is said when the name servers keep silent. */
