@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Configuration, UpstreamProxy } from './config/configuration.ts'
 import { type Destination, LookupError, type Names, type NamesOptions, createNames } from './dns/names.ts'
 import { createResolver } from './dns/resolver.ts'
+import type { OwnEnd } from './host/own-end.ts'
 import { formatSocketAddress } from './net/address.ts'
 import type { CutSignal } from './net/cut-signal.ts'
 import { type HostName, canonicalHostName } from './net/host-name.ts'
@@ -62,12 +63,14 @@ function nameEvents (metrics: Metrics, logger: Logger): Pick<NamesOptions, 'onQu
 
 /** The one way out that a configuration asks for. */
 export function createConfiguredReach (
-  { upstreamProxy }: Configuration, names: Pick<Names, 'lookup'>, watchers?: { readonly metrics: Metrics },
+  { upstreamProxy }: Configuration,
+  names: Pick<Names, 'lookup'>,
+  watchers?: { readonly metrics: Metrics, readonly ownEnd: OwnEnd },
 ): Reach {
   const services = {
     names,
     slowTargets: createSlowTargets(),
-    ...watchers === undefined ? {} : { onAttempt: watchers.metrics.attempted },
+    ...watchers === undefined ? {} : { onAttempt: watchers.metrics.attempted, leadsBack: watchers.ownEnd.leadsBack },
   }
   if (upstreamProxy === undefined) return createDirectReach(services)
   return createParentReach({ ...services, parent: createParent(upstreamProxy), resolver: upstreamProxy.resolve })

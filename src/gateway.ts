@@ -8,6 +8,7 @@ import { createGatewayPasswords } from './gateway-passwords.ts'
 import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
+import { createOwnEnd } from './host/own-end.ts'
 import { formatSocketAddress } from './net/address.ts'
 import { describeProxyUrl } from './net/proxy-url.ts'
 import { TunnelFailure } from './proxy/failure.ts'
@@ -95,7 +96,8 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     serviceTags: () => tags?.read(),
   })
   const names = createConfiguredNames(configuration, { metrics, logger })
-  const reach = createConfiguredReach(configuration, names, { metrics })
+  const ownEnd = createOwnEnd()
+  const reach = createConfiguredReach(configuration, names, { metrics, ownEnd })
   let policy = createConfiguredPolicy(configuration)
   const tags = createGatewayTags({
     configuration,
@@ -176,6 +178,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
         await passwords?.start()
         const adminAddress = await orStartError('admin', configuration.admin, admin.start())
         const proxyAddress = await orStartError('proxy', listen, proxy.start())
+        ownEnd.listenAt(proxyAddress)
         const started = { proxy: formatBound(proxyAddress), admin: formatBound(adminAddress) }
         // So that a file that cannot be written is told now, and not when there is something to lose.
         await seen.beat()

@@ -21,7 +21,7 @@ const maxTargets = 16
 
 /** The way out through a parent proxy. There is no other: without the parent nothing is reached. */
 export function createParentReach ({ parent, resolver, ...services }: ParentReachOptions): Reach {
-  const { names, slowTargets } = services
+  const { slowTargets } = services
 
   async function openByName ({ authority: { host, port } }: PermittedName, signal: CutSignal): Promise<Reached> {
     const { end, address } = await openParentTunnel(parent, `${host}:${port}`, services, signal)
@@ -30,7 +30,7 @@ export function createParentReach ({ parent, resolver, ...services }: ParentReac
 
   /** One address after the other: the parent connects, so that there is nothing to race. */
   async function openByAddress (name: PermittedName, signal: CutSignal): Promise<Reached> {
-    const targets = slowTargets.moveBack(putIpv4First(await findPermittedTargets(name, names, signal)))
+    const targets = slowTargets.moveBack(putIpv4First(await findPermittedTargets(name, services, signal)))
     let first: ParentError | undefined
     for (const target of targets.slice(0, maxTargets)) {
       try {

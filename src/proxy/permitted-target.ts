@@ -1,11 +1,11 @@
-import type { Names } from '../dns/names.ts'
-import { formatSocketAddress } from '../net/address.ts'
+import { type Address, formatSocketAddress } from '../net/address.ts'
 import type { CutSignal } from '../net/cut-signal.ts'
+import type { HostName } from '../net/host-name.ts'
 import type { AddressGround } from '../policy/policy.ts'
-import type { Denied } from '../refusal/reasons.ts'
+import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import type { Upstream } from '../telemetry/tunnel-log.ts'
 import { TunnelFailure } from './failure.ts'
-import type { PermittedName } from './reach.ts'
+import type { PermittedName, ReachServices } from './reach.ts'
 import type { DialTarget } from './slow-targets.ts'
 
 /** An address that may be connected to, and why. */
@@ -18,17 +18,25 @@ export interface PermittedTarget extends DialTarget {
  * or with `TunnelFailure` on the ground of the first denial.
  */
 export async function findPermittedTargets (
-  { policy, rule, authority }: PermittedName, names: Pick<Names, 'lookup'>, signal: CutSignal,
+  { policy, rule, authority }: PermittedName,
+  { names, leadsBack }: Pick<ReachServices, 'names' | 'leadsBack'>,
+  signal: CutSignal,
 ): Promise<readonly PermittedTarget[]> {
   const targets: PermittedTarget[] = []
   let denied: Denied | undefined
   for (const { address, port = authority.port } of await names.lookup(authority.host, signal)) {
     const decision = policy.decideAddress(rule, address)
-    if (decision.allow) targets.push({ address, port, ground: decision.ground })
-    else denied ??= decision
+    if (!decision.allow) denied ??= decision
+    else if (leadsBack?.(address.text, port) === true) denied ??= deny(refuseOwn(authority.host, address))
+    else targets.push({ address, port, ground: decision.ground })
   }
   if (targets.length === 0 && denied !== undefined) throw new TunnelFailure(denied.refusal)
   return targets
+}
+
+function refuseOwn (host: HostName, { text }: Address): Refusal {
+  return refuse('loop_detected', `${host} resolves to ${text}, where this gateway listens itself`,
+    'Give the gateway name servers, or dns.hosts, that know the registry\'s own addresses.')
 }
 
 /** Where a connection goes, and on what ground. */

@@ -26,6 +26,8 @@ export interface ReachServices {
   readonly names: Pick<Names, 'lookup'>
   readonly slowTargets: SlowTargets
   readonly onAttempt?: (outcome: AttemptOutcome) => void
+  /** Whether a connection to this address and port would come back to the gateway itself. */
+  readonly leadsBack?: (address: string, port: number) => boolean
 }
 
 /** A name that is let through, by which rule, and by which its addresses are judged. */

@@ -8,6 +8,7 @@ import { issueAuthority, issueServerCertificate } from '../../src/tls/certificat
 import { writeConnect } from '../support/answer.ts'
 import { type TestGateway, startGateway } from '../support/gateway.ts'
 import { issueProxyCertificate, tlsKeys } from '../support/proxy-certificate.ts'
+import { findFreePort } from '../support/free-port.ts'
 import { connectRaw } from '../support/raw-client.ts'
 
 const host = 'contoso.azurecr.io'
@@ -127,6 +128,19 @@ t.test('a tunnel that leads back to the gateway, through whatever stands between
   })
   await gateway.settle()
   t.equal(gateway.tunnelLines.length, 2)
+})
+
+t.test('an address at which the gateway itself listens is refused before it is dialled', async (t) => {
+  const port = await findFreePort()
+  const gateway = await startGateway(t, `
+registries: [{ loginServer: ${host}, privateEndpoints: [127.0.0.0/8] }]
+listen: { transparent: true }
+dns: { hosts: { ${host}: ['127.0.0.1:${port}'] } }
+`, {}, {}, `127.0.0.1:${port}`)
+  t.equal(await ask(gateway, { servername: host }), 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR')
+  const detail = `${host} resolves to 127.0.0.1, where this gateway listens itself`
+  t.match(await gateway.tunnelLine(0), { reason: 'loop_detected', detail })
+  t.equal(await gateway.readMetric('acr_egress_connect_attempts_total'), 0)
 })
 
 t.test('curl pulls by a name that is pointed here, and needs no proxy setting', async (t) => {

@@ -38,16 +38,17 @@ export interface TestGateway {
 
 /**
  * Starts a gateway from the text of a configuration file, and files that it names, which lie beside it; both ports are
- * free ones on loopback. Unless the text says otherwise bytes go through streams: a relay thread takes two seconds to
- * start where TypeScript is compiled as it is loaded. The test's end closes it.
+ * free ones on loopback, unless `listen` says which. Unless the text says otherwise bytes go through streams: a relay
+ * thread takes two seconds to start where TypeScript is compiled as it is loaded. The test's end closes it.
  */
 export async function startGateway (
   t: Test, yaml: string, files: Readonly<Record<string, string>> = {}, options: Pick<GatewayOptions, 'now'> = {},
+  listen = '127.0.0.1:0',
 ): Promise<TestGateway> {
   const relay = /^relay:/m.test(yaml) ? '' : '\nrelay: { engine: stream }\n'
   const folder = t.testdir({ 'config.yaml': yaml + relay, ...files })
   for (const name of Object.keys(files)) await chmod(join(folder, name), 0o600)
-  const loaded = await loadConfiguration({ file: join(folder, 'config.yaml'), listen: '127.0.0.1:0', admin: '127.0.0.1:0' })
+  const loaded = await loadConfiguration({ file: join(folder, 'config.yaml'), listen, admin: '127.0.0.1:0' })
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join('\n'))
   const lines: LogLine[] = []
   const tunnelLines: LogLine[] = []
