@@ -70,6 +70,12 @@ export function listWarnings (checked: CheckedSettings, settings: Settings): Fin
         'of clients that take it (IoT Edge takes http:// only)',
     })
   }
+  if (clients.passwordFile !== undefined && listen.transparent) {
+    findings.push({
+      path: ['listen', 'transparent'],
+      message: 'lets nobody in while passwords are asked for, since TLS without a CONNECT brings none; drop it, or clients.passwordFile',
+    })
+  }
   for (const [index, { prefixLength, text }] of clients.allow.entries()) {
     if (prefixLength > 0) continue
     findings.push({ path: ['clients', 'allow', index], message: `${text} is everybody who can reach the listener; write the networks of your devices` })

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { chmod, rename, writeFile } from 'node:fs/promises'
+import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { type Answer, parseAnswer } from '../support/answer.ts'
 import { type LogLine, type TestGateway, startGateway } from '../support/gateway.ts'
@@ -19,12 +21,13 @@ interface AskingGateway extends TestGateway {
 }
 
 /** A gateway that asks for passwords, in front of an echo. */
-async function startAsking (t: Test, { text = users, more = '' } = {}): Promise<AskingGateway> {
+async function startAsking (t: Test, { text = users, listen = '', more = '' } = {}): Promise<AskingGateway> {
   const upstream = await startEchoUpstream(t)
   const gateway = await startGateway(t, `
 registries: [{ loginServer: ${host}, regions: [eastus], privateEndpoints: [127.0.0.0/8] }]
-listen: { ${tlsKeys} }
+listen: { ${tlsKeys}${listen} }
 clients: { passwordFile: passwords }
+tunnel: { serverName: off }
 dns: { hosts: { ${host}: ['127.0.0.1:${upstream.port}'] } }
 ${more}`, { passwords: text, ...certificate.files })
   return { ...gateway, file: String(gateway.lines.find(({ event }) => event === 'password_file_loaded')?.['file']) }
@@ -145,6 +148,14 @@ t.test('plain HTTP is asked too', async (t) => {
   t.match(await tunnelLine(1), { user: 'edge' })
 })
 
+t.test('TLS without a CONNECT brings no password, and is turned away by an alert', async (t) => {
+  const { proxy, tunnelLine } = await startAsking(t, { listen: ', transparent: true' })
+  const socket = connectTls({ ...proxy, servername: host, ca: certificate.ca })
+  const [error] = await once(socket, 'error')
+  t.match(error, { code: 'ERR_SSL_TLSV1_ALERT_ACCESS_DENIED' })
+  t.match(await tunnelLine(0), { event: 'tunnel_refused', reason: 'proxy_auth_required', target: `${host}:443` })
+})
+
 t.test('an address that floods gets 429, and keeps neither another address nor who is in from getting in', async (t) => {
   const gateway = await startAsking(t)
   t.equal(await reasonOf(t, gateway, writeBasic('plänt', 'right')), 'open')
@@ -157,7 +168,7 @@ t.test('an address that floods gets 429, and keeps neither another address nor w
   t.ok(failures <= 20 + (performance.now() - startedAt) / 3000, `${failures} failures`)
   t.same([...new Set(reasons)].sort(), ['proxy_auth_failed', 'proxy_auth_limited'])
   let limited: Answer | undefined
-  for (let attempt = 0; limited?.status !== 429; attempt++) {
+  for (let attempt = 0; limited?.status !== 429 && attempt < 100; attempt++) {
     limited = await ask(await connectRaw(t, gateway.proxy), writeBasic('edge', `more ${attempt}`))
   }
   t.match(limited, { reason: 'proxy_auth_limited', headers: { 'retry-after': /^[123]$/, connection: 'close' } })

@@ -11,6 +11,7 @@ const registries = 'registries: [{loginServer: contoso.azurecr.io, regions: [eas
 const folder = t.testdir({
   'config.yaml': `${registries}listen: {address: 127.0.0.1}\nclients: {passwordFile: passwords}\n`,
   'open.yaml': `${registries}clients: {passwordFile: passwords}\n`,
+  'transparent.yaml': `${registries}listen: {address: 127.0.0.1, transparent: true}\nclients: {passwordFile: passwords}\n`,
   'broken.yaml': 'registries: []\nclients: {passwordFile: passwords}\n',
   'state.yaml': `${registries}listen: {address: 127.0.0.1}\nstate: {file: passwords.json}\nclients: {passwordFile: passwords.json}\n`,
 })
@@ -83,6 +84,12 @@ t.test('the file for what was seen must be another', async (t) => {
 t.test('passwords in clear text over a network are a warning', async (t) => {
   t.match(listWarnings(await load(edge, { name: 'open.yaml' })), [
     /^open\.yaml:2:25: clients\.passwordFile: user names and passwords come over the network for all to read; write listen\.tls, and/,
+  ])
+})
+
+t.test('a password that some clients could not send is a warning', async (t) => {
+  t.match(listWarnings(await load(edge, { name: 'transparent.yaml' })), [
+    /^transparent\.yaml:2:43: listen\.transparent: lets nobody in while passwords are asked for, .*; drop it, or clients\.passwordFile$/,
   ])
 })
 

@@ -159,10 +159,11 @@ t.test('who waits while the same is found right elsewhere has it for nothing', a
 
 /** Fails from an address until it is told to wait. */
 async function exhaust ({ check }: Checked, address: Address): Promise<UserDecision> {
-  for (let attempt = 0; ; attempt++) {
+  for (let attempt = 0; attempt < 100; attempt++) {
     const decision = await check.decide(address, writeBasic('edge', `wrong ${attempt}`))
     if (say(decision) === 'proxy_auth_limited') return decision
   }
+  throw new RangeError('it was never told to wait')
 }
 
 t.test('an address that fails too often has to wait, and is told how long', async (t) => {
