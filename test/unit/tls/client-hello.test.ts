@@ -60,7 +60,9 @@ for (const { client, hex, hasEch } of recordedHellos) {
 }
 
 // GREASE (RFC 8701), with values that nobody knows where everybody can have one.
-const grease = [0x0a0a, 0x5a5a, 0xfafa].map((type) => encodeExtension(type, Buffer.alloc(type & 1)))
+const grease = [
+  encodeExtension(0x0a0a), encodeExtension(0x5a5a, Buffer.of(0)), encodeExtension(0xfafa, Buffer.alloc(40)),
+]
 const greasedSuites = [0xcaca, 0x1301, 0xc02f]
 // X25519MLKEM768 (0x11ec) with its 1216 bytes, behind X25519.
 const keyShares = encodeExtension(51, encodeVector(Buffer.concat([
@@ -83,7 +85,7 @@ const shapes: ReadonlyArray<readonly [what: string, parts: HelloParts, reading: 
   ['with an empty list of extensions', { extensions: [] }, hello(undefined)],
   ['with extensions, none of which names a host', { extensions: [padding] }, hello(undefined)],
   ['with an extension that is empty at its end', { extensions: [encodeHostName(host), encodeExtension(23)] }, hello(host)],
-  // Windows 10 and Server 2019, as their fingerprint by JA3 is published; .NET on Linux has OpenSSL's.
+  // By the order that published fingerprints (JA3) of Windows 10 have; .NET on Linux has OpenSSL's.
   ['like the one of SChannel', {
     suites: [
       0xc02c, 0xc02b, 0xc030, 0xc02f, 0x9f, 0x9e, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013,
@@ -155,6 +157,10 @@ t.test('a server name that is not one usable host name is refused, and never tak
     ['the extension twice, empty the second time', encodeHostName(host), encodeExtension(0)],
     ['no list', encodeExtension(0)],
     ['an empty list', encodeServerName()],
+    ...[-name.length, -1, 1, 256].map((more) => [
+      `a list that says ${more} bytes more than there are`,
+      encodeExtension(0, Buffer.concat([encodeNumbers([name.length + more], 2), name])),
+    ] as const),
     ['a list that is longer than its entry', encodeServerName(name, Buffer.of(0))],
     ['bytes behind the list', encodeExtension(0, Buffer.concat([encodeVector(name, 2), name]))],
     ['a list that is longer than its extension', encodeExtension(0, encodeVector(name, 2).subarray(0, -1))],
@@ -166,6 +172,16 @@ t.test('a server name that is not one usable host name is refused, and never tak
     t.same(readClientHello(bytes), notTls('unusable_name'), what)
     const atTheEnd = encodeRecords(encodeHello({ extensions: list }), [50, 5])
     t.same(readClientHello(atTheEnd), notTls('unusable_name'), `${what}, at the end`)
+  }
+})
+
+t.test('a name that is too long for any host is refused before its letters come', async (t) => {
+  const start = encodeRecords(encodeHello({ extensions: [] })).length
+  for (const size of [255, 256, 3000]) {
+    const bytes = encodeRecords(encodeHello({ extensions: [encodeHostName('a'.repeat(size))] }))
+    const { length, reading } = readByteByByte(bytes)
+    t.same(reading, notTls('unusable_name'))
+    t.ok(length <= start + 4, `${size} bytes are too many`)
   }
 })
 
@@ -187,6 +203,7 @@ function edit (at: number, ...values: readonly number[]): Buffer {
 t.test('lengths that do not add up are refused at the byte that says so', async (t) => {
   const size = plain.length - inRecord
   const lastLength = plain.length - 1
+  const nameless = encodeRecords(encodeHello({ extensions: [padding, encodeExtension(0)] }))
   const table: ReadonlyArray<readonly [what: string, bytes: Buffer, length: number, problem: string]> = [
     ['an empty record', edit(3, 0, 0), 5, 'malformed'],
     ['a record of over 2^14 bytes', edit(3, 0x40, 1), 4, 'too_large'],
@@ -202,6 +219,7 @@ t.test('lengths that do not add up are refused at the byte that says so', async 
     ['no cipher suites', edit(inRecord + 39, 0, 0), inRecord + 41, 'malformed'],
     ['half a cipher suite', edit(inRecord + 39, 0, 3), inRecord + 41, 'malformed'],
     ['more cipher suites than message', edit(inRecord + 39, 0, 200), inRecord + 41, 'malformed'],
+    ['cipher suites up to the end of the message', edit(inRecord + 39, 0, (size - 41) & 0xfe), inRecord + 41, 'malformed'],
     ['many more cipher suites than message', edit(inRecord + 39, 1), inRecord + 40, 'malformed'],
     ['no compression methods', edit(inRecord + 45, 0), inRecord + 46, 'malformed'],
     ['more compression methods than message', edit(inRecord + 45, 255), inRecord + 46, 'malformed'],
@@ -211,6 +229,8 @@ t.test('lengths that do not add up are refused at the byte that says so', async 
     ['more extensions than message', edit(extensionsAt, 1), extensionsAt + 1, 'malformed'],
     ['an extension that goes on behind the message', edit(extensionsAt + 4, 0, 200), extensionsAt + 6, 'malformed'],
     ['an extension with three bytes behind it', edit(extensionsAt + 4, 0, size - 47 - 2 - 4 - 1), extensionsAt + 6, 'malformed'],
+    ['a second server name', edit(plain.length - 4, 0, 0), plain.length - 2, 'unusable_name'],
+    ['a server name without room for one', nameless, nameless.length - 2, 'unusable_name'],
     ['a last extension that is longer than the message', edit(lastLength, 1), lastLength + 1, 'malformed'],
   ]
   t.same(readClientHello(plain), hello(host))
