@@ -61,25 +61,33 @@ function nameEvents (metrics: Metrics, logger: Logger): Pick<NamesOptions, 'onQu
   }
 }
 
-/** The one way out that a configuration asks for. */
+/** What a way out tells of itself, and to whom. */
+export interface ReachParts {
+  readonly metrics?: Metrics
+  readonly ownEnd?: OwnEnd
+  /** A name that nobody else has, by which a request is known that comes back. */
+  readonly pseudonym?: string
+}
+
+/** The one way out that a configuration asks for; a parent proxy is told the pseudonym. */
 export function createConfiguredReach (
-  { upstreamProxy }: Configuration,
-  names: Pick<Names, 'lookup'>,
-  watchers?: { readonly metrics: Metrics, readonly ownEnd: OwnEnd },
+  { upstreamProxy }: Configuration, names: Pick<Names, 'lookup'>, { pseudonym = 'acr-egress', ...watchers }: ReachParts = {},
 ): Reach {
   const services = {
     names,
     slowTargets: createSlowTargets(),
-    ...watchers === undefined ? {} : { onAttempt: watchers.metrics.attempted, leadsBack: watchers.ownEnd.leadsBack },
+    ...watchers.metrics === undefined ? {} : { onAttempt: watchers.metrics.attempted },
+    ...watchers.ownEnd === undefined ? {} : { leadsBack: watchers.ownEnd.leadsBack },
   }
   if (upstreamProxy === undefined) return createDirectReach(services)
-  return createParentReach({ ...services, parent: createParent(upstreamProxy), resolver: upstreamProxy.resolve })
+  const parent = { url: upstreamProxy.url, pseudonym, ...createParentTrust(upstreamProxy) }
+  return createParentReach({ ...services, parent, resolver: upstreamProxy.resolve })
 }
 
-function createParent ({ url, authorities }: UpstreamProxy): ParentProxy {
-  if (url.scheme === 'http') return { url }
+function createParentTrust ({ url, authorities }: UpstreamProxy): Pick<ParentProxy, 'secureContext'> {
+  if (url.scheme === 'http') return {}
   // As Go does: a certificate of the store is trusted whether it is a root or not.
-  return { url, secureContext: createSecureContext({ ca: [...authorities], allowPartialTrustChain: true }) }
+  return { secureContext: createSecureContext({ ca: [...authorities], allowPartialTrustChain: true }) }
 }
 
 /** Names that the gateway itself asks for: of the parent proxy, and of tunnels where it resolves them. */

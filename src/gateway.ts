@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { createAdminServer } from './admin/server.ts'
@@ -97,7 +98,8 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
   })
   const names = createConfiguredNames(configuration, { metrics, logger })
   const ownEnd = createOwnEnd()
-  const reach = createConfiguredReach(configuration, names, { metrics, ownEnd })
+  const pseudonym = `acr-egress-${randomBytes(6).toString('hex')}`
+  const reach = createConfiguredReach(configuration, names, { metrics, ownEnd, pseudonym })
   let policy = createConfiguredPolicy(configuration)
   const tags = createGatewayTags({
     configuration,
@@ -127,6 +129,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     maxConnections: tunnel.maxTunnels + connectionsBesideTunnels,
     events: metrics,
     isTransparent: listen.isTransparent,
+    pseudonym,
     onTunnel: (request) => { void serveTunnel(request, services) },
     onPlain: (request) => { void servePlain(request, services) },
     onUnusable: (unusable) => {

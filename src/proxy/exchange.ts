@@ -223,7 +223,7 @@ function send (
     if (asked !== undefined) sent.path = `http://${host}${path}`
   })
   const passed = pick(request.headers, requestHeaders) as IncomingHttpHeaders
-  request.headers = { ...passed, ...asked?.headers, host, via, connection: 'close' }
+  request.headers = { ...passed, ...asked?.headers ?? { via }, host, connection: 'close' }
   request.url = path
   // By this switch http-proxy-3 would send by fetch, which looks the name up again and dials what it finds.
   delete process.env['FORCE_FETCH_PATH']

@@ -36,9 +36,10 @@ export interface HeadParser {
 
 /**
  * Node's own parser, strict as it comes, on an HTTP server that never listens. It may report a stream twice, when a
- * client goes on talking; the second time is the caller's to ignore.
+ * client goes on talking; the second time is the caller's to ignore. A request that has the pseudonym in its `Via` has
+ * been through the gateway already, and cannot be served.
  */
-export function createHeadParser ({ connect, plain, unusable, broken }: HeadEvents): HeadParser {
+export function createHeadParser ({ connect, plain, unusable, broken }: HeadEvents, pseudonym?: string): HeadParser {
   // Node's own refusal of a missing Host would be neither explained nor counted.
   const server = new HttpServer({ maxHeaderSize: maxHeadBytes, insecureHTTPParser: false, requireHostHeader: false })
   // The listener's one timer a connection covers all of these.
@@ -47,7 +48,7 @@ export function createHeadParser ({ connect, plain, unusable, broken }: HeadEven
   server.keepAliveTimeout = 0
 
   function receive (request: IncomingMessage, response: ServerResponse): void {
-    const problem = findProblem(request)
+    const problem = findProblem(request) ?? findLoop(request, pseudonym)
     if (problem === undefined) {
       plain(request.socket, request, response)
       return
@@ -59,7 +60,7 @@ export function createHeadParser ({ connect, plain, unusable, broken }: HeadEven
 
   server.on('connect', (request, stream, early) => {
     const target = request.url ?? ''
-    const problem = findProblem(request) ?? findContent(request)
+    const problem = findProblem(request) ?? findContent(request) ?? findLoop(request, pseudonym)
     if (problem === undefined) {
       connect(stream, { target, authorization: readAuthorization(request), isPersistent: isPersistent(request), early })
     } else {
@@ -99,6 +100,13 @@ function findContent (request: IncomingMessage): Refusal | undefined {
     listHeader(request, 'content-length').some((length) => length !== '0')
   if (!announcesContent) return undefined
   return refuse('bad_request', 'a CONNECT request has no content', 'Send it without Content-Length and Transfer-Encoding.')
+}
+
+/** Each round would open the next one, until no more tunnels are let in. */
+function findLoop (request: IncomingMessage, pseudonym: string | undefined): Refusal | undefined {
+  if (pseudonym === undefined || !listHeader(request, 'via').some((via) => via.includes(pseudonym))) return undefined
+  return refuse('loop_detected', 'the request has been through this gateway already',
+    'See where the parent proxy (upstreamProxy) sends what the gateway asks of it.')
 }
 
 /** RFC 9112 §9.3: a proxy keeps no connection of an HTTP/1.0 client, and none of one that says it will close. */

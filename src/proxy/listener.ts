@@ -44,6 +44,8 @@ export interface ListenerOptions {
   /** Most connections at once that are not on a relay thread; further ones are closed as they come. */
   readonly maxConnections: number
   readonly events: ConnectionEvents
+  /** How the gateway names itself to a parent proxy, where it has one: what comes back with that name is refused. */
+  readonly pseudonym?: string
   /** Whether TLS for another name than the gateway's own asks for a tunnel there, without a CONNECT. */
   readonly isTransparent: boolean
   /** Takes over the client's end of a CONNECT, or of TLS that asks for a tunnel. */
@@ -127,7 +129,7 @@ export function createListener (options: ListenerOptions): Listener {
       if (connection !== undefined) onUnusable({ ...endOf(connection, stream), target, refusal, voice: httpVoice })
     },
     broken: (stream) => stream.destroy(),
-  })
+  }, options.pseudonym)
 
   function accept (socket: Socket): void {
     const address = parsePeer(socket.remoteAddress ?? '')

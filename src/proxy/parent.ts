@@ -16,6 +16,8 @@ export interface ParentProxy {
   readonly url: ProxyUrl
   /** Whom its certificate must come from, where it is spoken to over TLS. */
   readonly secureContext?: SecureContext
+  /** How the gateway names itself to it (RFC 9110 §7.6.3), so that it knows its own requests should they come back. */
+  readonly pseudonym: string
 }
 
 /** What kept the parent from opening a tunnel, in the order of the way there. */
@@ -52,18 +54,16 @@ export class ParentError extends Error {
   }
 }
 
-// RFC 9110 §7.6.3 asks every proxy to name itself.
-const via = '1.1 acr-egress'
-
 /** A connection to the parent, and the address that was dialled for it. */
 export interface ParentConnection {
   readonly end: ReachedEnd
   readonly address: string
 }
 
-/** What the parent wants to be told with each request. */
-export function listParentHeaders ({ url: { credentials } }: ParentProxy): Readonly<Record<string, string>> {
-  return credentials === undefined ? {} : { 'Proxy-Authorization': formatBasicAuthorization(credentials) }
+/** What the parent is told with each request. */
+export function listParentHeaders ({ url: { credentials }, pseudonym }: ParentProxy): Readonly<Record<string, string>> {
+  const via = { Via: `1.1 ${pseudonym}` }
+  return credentials === undefined ? via : { ...via, 'Proxy-Authorization': formatBasicAuthorization(credentials) }
 }
 
 /** Connects to the parent, over TLS if need be. The caller owns the end. Rejects with `ParentError` or `DialError`. */
@@ -117,8 +117,7 @@ export async function openParentTunnel (
 ): Promise<ParentConnection> {
   const connection = await connectToParent(parent, services, signal)
   const { end: { stream } } = connection
-  const headers = { Via: via, ...listParentHeaders(parent) }
-  const answer = await askParent(parent, { socket: stream, target, headers, signal })
+  const answer = await askParent(parent, { socket: stream, target, headers: listParentHeaders(parent), signal })
   if (answer.statusCode >= 200 && answer.statusCode < 300) return connection
   stream.destroy()
   throw refusedBy(parent, answer)

@@ -47,7 +47,7 @@ export interface Reached {
 
 /** A proxy that is asked in plain HTTP. The request has the absolute form then (RFC 9112 §3.2.2). */
 export interface AskedProxy {
-  /** What it wants to be told besides; a secret. */
+  /** What it is told besides, in place of our own `Via`; a secret. */
   readonly headers: Readonly<Record<string, string>>
   /** The error for an answer that is not the client's affair: a 407. */
   refuse (answer: ProxyAnswer): Error

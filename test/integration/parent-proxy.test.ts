@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type Socket, createServer } from 'node:net'
+import { type Socket, connect, createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { type Lab, labNames, startLab } from '../../src/lab/lab.ts'
 import { listenOnLoopback } from '../../src/lab/loopback.ts'
@@ -230,6 +230,34 @@ t.test('a gateway behind a gateway passes on the reason of its parent, in every 
   t.match(await gateway.tunnelLine(0), { event: 'tunnel_refused', reason: 'parent_refused', detail: said })
   t.match(await parent.tunnelLine(0), { event: 'tunnel_refused', reason: 'host_not_allowed', target: 'registry.example:443' })
   t.equal(await gateway.readMetric('acr_egress_refusals_total', { reason: 'parent_refused' }), 1)
+})
+
+t.test('a parent that leads back to the gateway opens one tunnel and no more', async (t) => {
+  // A name, which no check of the configuration can see through, and a proxy in between that passes on what it is asked.
+  const names = await startNameServer({ answers: () => ({ addresses: ['127.0.0.1'] }) })
+  t.teardown(() => names.close())
+  let port = 0
+  const between = await startUpstream(t, (socket) => {
+    socket.once('data', (head: Buffer) => {
+      const back = connect(port, '127.0.0.1')
+      back.on('error', () => {})
+      back.write(head.toString().replace('Via: ', 'Via: 1.1 between, '))
+      back.pipe(socket)
+    })
+  })
+  const gateway = await startGateway(t, `
+registries: [{ loginServer: contoso.azurecr.io, regions: [eastus] }]
+bundles: [revocation]
+dns: { servers: ['127.0.0.1:${names.port}'] }
+upstreamProxy: { url: 'http://gateway.corp.example:${between.port}' }
+`)
+  port = gateway.proxy.port
+  const said = 'the parent proxy says 508 loop_detected: the request has been through this gateway already'
+  t.equal((await ask(t, gateway)).statusLine, `HTTP/1.1 502 parent_refused: ${said}`)
+  t.match(gateway.tunnelLines.map(({ reason }) => reason), ['loop_detected', 'parent_refused'])
+  const plain = await ask(t, gateway, 'GET http://crl3.digicert.com/a.crl HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  t.match(plain.statusLine, /^HTTP\/1\.1 508 loop_detected: /)
+  t.equal(between.connections, 2)
 })
 
 t.test('a user and a password go to the parent and nowhere else', async (t) => {

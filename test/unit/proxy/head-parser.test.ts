@@ -19,7 +19,7 @@ interface Report {
 }
 
 /** A connection whose one end the parser reads, and everything it says of it. */
-async function startParser (t: Test) {
+async function startParser (t: Test, pseudonym?: string) {
   const reports: Report[] = []
   const heads = createHeadParser({
     connect (stream, { early, ...head }) {
@@ -34,7 +34,7 @@ async function startParser (t: Test) {
       reports.push({ event: 'broken', stream })
       stream.destroy()
     },
-  })
+  }, pseudonym)
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {})
     heads.read(socket)
@@ -139,6 +139,22 @@ t.test('a request with two Hosts is unusable by any method, and its content does
   const { stream, ...rest } = await report()
   t.match(rest, { event: 'unusable', target: 'http://a/', reason: 'bad_request' })
   await readAway(stream)
+})
+
+t.test('a request that names the gateway in its Via has been here before, whoever else it names', async (t) => {
+  const heads = ['CONNECT a.example:443 HTTP/1.1\r\n', 'GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n']
+  for (const head of heads) {
+    for (const [via, reason] of [
+      ['via: 1.1 between (squid), 1.1 own-1', 'loop_detected'], ['Via: 1.0 a\r\nVia: 1.1 own-1', 'loop_detected'], ['Via: 1.1 own-2', undefined],
+    ] as const) {
+      const { client, report } = await startParser(t, 'own-1')
+      client.write(`${head}${via}\r\n\r\n`)
+      t.equal((await report()).reason, reason, via)
+    }
+  }
+  const { client, report } = await startParser(t)
+  client.write(`${heads[0]}Via: 1.1 own-1\r\n\r\n`)
+  t.match(await report(), { event: 'connect' }, 'without a parent there is nothing to look for')
 })
 
 t.test('a request without Host is the caller\'s to refuse', async (t) => {

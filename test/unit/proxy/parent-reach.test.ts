@@ -59,7 +59,7 @@ const noNames: Names['lookup'] = async (asked) => { throw new TypeError(`${asked
 function createReach (
   url: ProxyUrl, lookup: Names['lookup'] = noNames, more: Partial<ParentReachOptions> = {},
 ): Reach {
-  const parent = url.scheme === 'http' ? { url } : { url, secureContext }
+  const parent = { url, pseudonym: 'acr-egress-1', ...url.scheme === 'http' ? {} : { secureContext } }
   return createParentReach({ parent, names: { lookup }, slowTargets: createSlowTargets(), resolver: 'parent', ...more })
 }
 
@@ -81,7 +81,7 @@ t.test('the parent is asked for the name, and nobody else is asked anything', as
   t.same(upstream, { parent: `127.0.0.1:${parent.port}`, resolvedBy: 'parent' })
   t.equal(proxy, undefined)
   t.equal(end.stream, end.socket, 'a plain socket, which the kernel can carry')
-  t.equal(parent.heads.join(), `CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\nVia: 1.1 acr-egress\r\nConnection: close\r\n\r\n`)
+  t.equal(parent.heads.join(), `CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\nVia: 1.1 acr-egress-1\r\nConnection: close\r\n\r\n`)
   t.equal(await readAll(end.stream), 'early bytes')
   t.same(attempts, ['connected'])
 })
@@ -286,7 +286,7 @@ t.test('for plain HTTP the parent is connected to, and resolves, whoever resolve
     const url = urlTo(parent.port, { credentials: { user: 'gate', password: 'word' } })
     const { end, upstream, proxy } = await createReach(url, noNames, { resolver }).openPlain(name, never)
     t.same(upstream, { parent: `127.0.0.1:${parent.port}`, resolvedBy: 'parent' })
-    t.same(proxy?.headers, { 'Proxy-Authorization': `Basic ${Buffer.from('gate:word').toString('base64')}` })
+    t.same(proxy?.headers, { Via: '1.1 acr-egress-1', 'Proxy-Authorization': `Basic ${Buffer.from('gate:word').toString('base64')}` })
     t.same(parent.heads, [], 'the request is the caller\'s')
     end.stream.destroy()
   }
