@@ -18,9 +18,13 @@ export interface Address {
  */
 export function parseAddress (text: string): Address | undefined {
   const words = text.includes(':') ? parseIpv6(text) : parseIpv4(text)
-  if (words === undefined) return undefined
+  return words === undefined ? undefined : createAddress(words)
+}
+
+/** The address with these bits, as `Address.words` has them: one word is IPv4, four are IPv6. */
+export function createAddress (words: readonly number[]): Address {
   return words.length === 1
-    ? { family: 4, words, text }
+    ? { family: 4, words, text: formatIpv4(words[0] ?? 0) }
     : { family: 6, words, text: formatIpv6(words) }
 }
 
@@ -32,8 +36,7 @@ export function parseAddress (text: string): Address | undefined {
 export function unmapAddress (address: Address): Address {
   const [first, second, third, last = 0] = address.words
   if (address.family === 4 || first !== 0 || second !== 0 || third !== 0xffff) return address
-  const text = [last >>> 24, (last >>> 16) & 0xff, (last >>> 8) & 0xff, last & 0xff].join('.')
-  return { family: 4, words: [last], text }
+  return createAddress([last])
 }
 
 /** An address and a port as a URL and a log line write them: `10.0.0.1:443`, `[::1]:443`. */
@@ -93,6 +96,10 @@ function parseGroups (text: string, mayEndDotted: boolean): number[] | undefined
     }
   }
   return groups
+}
+
+function formatIpv4 (word: number): string {
+  return [word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff].join('.')
 }
 
 /** RFC 5952 §4: lower case, no leading zeros; the longest run of zero groups, the first if equal, becomes `::`. */
