@@ -9,6 +9,7 @@ import { startNameServer } from '../../src/lab/name-server.ts'
 import { openTunnel } from '../../src/outbound/tunnel-client.ts'
 import { type CommandOptions, type Result, type Running, runCommand, startCommand } from '../support/command-run.ts'
 import { type LogLine, builtCommand } from '../support/daemon.ts'
+import { findFreePort } from '../support/free-port.ts'
 import { writePasswordLine } from '../support/password-hashes.ts'
 import { readBytes, untilClosed } from '../support/stream-watch.ts'
 import { startEchoUpstream } from '../support/upstream.ts'
@@ -419,15 +420,6 @@ async function startActivated (t: Test, ports: readonly number[]): Promise<Runni
   })
   await running.stderrWith(`:${ports.at(-1)} as ${2 + ports.length}`)
   return running
-}
-
-async function findFreePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 t.test('a socket that systemd has opened is served in place of the configured one', async (t) => {

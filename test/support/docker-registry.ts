@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
-import { type AddressInfo, connect, createServer as createPlainServer } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { join, normalize } from 'node:path'
 import { stringify } from 'yaml'
 import { issueServerCertificate, type Authority } from '../../src/tls/certificates.ts'
 import { findProgram } from './debian-parts.ts'
+import { findFreePort } from './free-port.ts'
 
 /** A real registry that sends clients to a data endpoint for layers, as Azure's does. */
 export interface RealRegistry {
@@ -77,15 +78,6 @@ export async function startDockerRegistry (options: RealRegistryOptions): Promis
       await ended
     },
   }
-}
-
-/** docker-registry does not say which port it took when it is given none. */
-async function findFreePort (): Promise<number> {
-  const server = createPlainServer()
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => { server.close(resolve) })
-  return port
 }
 
 async function untilListening (port: number): Promise<void> {

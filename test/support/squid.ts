@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findProgram } from './debian-parts.ts'
+import { findFreePort } from './free-port.ts'
 import { waitUntil } from './wait-until.ts'
 
 /** Debian's squid over a configuration. */
@@ -61,15 +62,6 @@ export async function startSquid ({ render, hosts }: SquidOptions): Promise<Squi
     throw error
   }
   return { complaints, ask: async (head) => await askSquid(port, head), close }
-}
-
-/** Squid does not say which port it took when it is given none. */
-async function findFreePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => { server.close(resolve) })
-  return port
 }
 
 async function isListening (port: number): Promise<boolean> {
