@@ -14,6 +14,7 @@ import { formatSocketAddress } from './net/address.ts'
 import { describeProxyUrl } from './net/proxy-url.ts'
 import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
+import { createSetupRates } from './proxy/setup-rates.ts'
 import { servePlain } from './proxy/plain-http.ts'
 import { refuseRequest, serveTunnel } from './proxy/tunnel.ts'
 import { createTunnelTable } from './proxy/tunnel-table.ts'
@@ -114,6 +115,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
   const services = {
     policy: () => policy,
     ...passwords === undefined ? {} : { decideUser: passwords.decide },
+    setupRates: createSetupRates({ perSecond: tunnel.maxSetupsPerSecondPerClient }),
     reach,
     tunnels,
     startRelay: (options: RelayOptions) => demandStarted(relays).start(options),

@@ -17,7 +17,7 @@ export const gateways = ['splice', 'stream'].map((engine) => ({
       registries: [{ loginServer: host, regions: ['eastus'], privateEndpoints: [`${source.address}/32`] }],
       listen,
       admin: { address: '127.0.0.1', port: 0 },
-      tunnel: { serverName: 'off', maxTunnels: 20000, maxTunnelsPerClient: 20000 },
+      tunnel: { serverName: 'off', maxTunnels: 20000, maxTunnelsPerClient: 20000, maxSetupsPerSecondPerClient: 100000 },
       dns: { hosts: { [host]: [`${source.address}:${source.port}`] } },
       relay: { engine },
     })])

@@ -38,6 +38,7 @@ export interface Configuration {
     readonly idleTimeoutMs: number
     readonly maxTunnels: number
     readonly maxTunnelsPerClient: number
+    readonly maxSetupsPerSecondPerClient: number
   }
   readonly relay: { readonly engine: typeof relayEngines[number], readonly threads: number }
   readonly dns: {
@@ -123,6 +124,7 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
       idleTimeoutMs: tunnel.idleTimeout,
       maxTunnels: tunnel.maxTunnels,
       maxTunnelsPerClient: tunnel.maxTunnelsPerClient,
+      maxSetupsPerSecondPerClient: tunnel.maxSetupsPerSecondPerClient,
     },
     relay: { engine: relay.engine, threads: relay.threads },
     dns: {

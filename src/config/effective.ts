@@ -41,6 +41,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       idleTimeout: formatDuration(tunnel.idleTimeoutMs),
       maxTunnels: tunnel.maxTunnels,
       maxTunnelsPerClient: tunnel.maxTunnelsPerClient,
+      maxSetupsPerSecondPerClient: tunnel.maxSetupsPerSecondPerClient,
     },
     relay: { ...relay },
     dns: {

@@ -85,7 +85,8 @@ const tunnelSchema = section({
   }),
   idleTimeout: duration({ from: '1ms', to: '14d' }).prefault('15m').meta({ description: 'A tunnel through which nothing has moved for this long is closed.' }),
   maxTunnels: count({ from: 1, to: 100_000 }).prefault(10_000).meta({ description: 'Most tunnels at a time; each takes two file descriptors.' }),
-  maxTunnelsPerClient: count({ from: 1, to: 100_000 }).prefault(1000).meta({ description: 'Most tunnels at a time from one client address.' }),
+  maxTunnelsPerClient: count({ from: 1, to: 100_000 }).prefault(1000).meta({ description: 'Most tunnels at a time from one client: an IPv4 address, or a /64 of IPv6.' }),
+  maxSetupsPerSecondPerClient: count({ from: 1, to: 100_000 }).prefault(100).meta({ description: 'Most requests for a tunnel a second from one client, likewise. One that has asked for less may catch up on ten seconds of them at once.' }),
 })
 
 const relaySchema = section({

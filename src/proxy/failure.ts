@@ -66,8 +66,12 @@ function describeDial ({ outcome }: DialError, target: string): Refusal {
       return refuse('connect_unreachable', `there is no way to ${target} from the gateway`,
         'Look at the routes and packet filters of the gateway\'s host.')
     case 'exhausted':
-      return refuse('tunnel_limit', 'the gateway has no descriptors, ports or memory left for a connection',
-        'Try again; raise LimitNOFILE of the gateway, or run more gateways.')
+      return {
+        ...refuse('tunnel_limit', 'the gateway has no descriptors, ports or memory left for a connection',
+          'Try again; raise LimitNOFILE of the gateway, or run more gateways.'),
+        // As where all tunnels are in use: some end all the time.
+        retryAfterSeconds: 5,
+      }
   }
 }
 

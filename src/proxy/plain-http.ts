@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { formatSocketAddress } from '../net/address.ts'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
+import { clientKey } from './client-key.ts'
 import { type Exchange, startExchange } from './exchange.ts'
 import { describeFailure } from './failure.ts'
 import { readAuthorization } from './head-parser.ts'
@@ -28,7 +29,7 @@ const maxContentBytes = 64 * 1024
  */
 export async function servePlain (plain: PlainRequest, services: TunnelServices): Promise<void> {
   const { client, end, request, response } = plain
-  const { decideUser, reach, tunnels, log, connectTimeoutMs } = services
+  const { setupRates, decideUser, reach, tunnels, log, connectTimeoutMs } = services
   const policy = services.policy()
   const target = request.url ?? ''
   const record = log.open(formatSocketAddress(client.address.text, client.port), withoutQuery(target))
@@ -37,6 +38,7 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
   let exchange: Exchange | undefined
   try {
     permit(policy.decideClient(client.address))
+    permit(setupRates.admit(clientKey(client.address)))
     if (decideUser !== undefined) {
       record.authenticated(permit(await decideUser(client.address, readAuthorization(request), setup)).user)
     }
@@ -44,7 +46,7 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
     record.judged(decision)
     const { authority, path, rule } = permit(decision)
     permit(decideContent(request))
-    place = permit(tunnels.admit(client.address.text, record)).place
+    place = permit(tunnels.admit(clientKey(client.address), record)).place
     const reached = await reach.openPlain({ policy, rule, authority }, setup)
     setup.done()
     if (request.headers.expect !== undefined) response.writeContinue()

@@ -106,6 +106,7 @@ function extraHeaders ({ reason, retryAfterSeconds }: Refusal): readonly string[
     // RFC 9110 §15.5.6 asks for Allow, §15.5.8 for Proxy-Authenticate; RFC 7617 §2.1 has the charset.
     ...reason === 'method_not_allowed' ? ['Allow: CONNECT'] : [],
     ...reasons[reason].status === 407 ? ['Proxy-Authenticate: Basic realm="acr-egress", charset="UTF-8"'] : [],
+    // RFC 9110 §10.2.3.
     ...retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`],
   ]
 }

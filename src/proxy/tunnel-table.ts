@@ -1,4 +1,5 @@
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
+import { createTally } from '../net/tally.ts'
 import type { Relay } from '../relay/ends.ts'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import type { TunnelRecord } from '../telemetry/tunnel-log.ts'
@@ -19,7 +20,7 @@ export type Admission = { readonly allow: true, readonly place: TunnelPlace } | 
 
 /** Every tunnel that is being opened or is open, and the limits on them. */
 export interface TunnelTable {
-  /** Takes a place, if the limits leave one. `client` is the client's address without its port. */
+  /** Takes a place, if the limits leave one. `client` is whom it counts for (client-key.ts). */
   admit (client: string, record: TunnelRecord): Admission
   readonly size: number
   /** The tunnels, oldest first. */
@@ -37,32 +38,24 @@ export interface TunnelTableOptions {
   readonly maxTunnelsPerClient: number
 }
 
-// Counts of clients that have no tunnel now are kept until there are so many, then dropped together.
-const idleClientsKept = 1024
-
-/** An empty table. It keeps counts of clients beyond their last tunnel, for what roster.ts says of maps. */
+/** An empty table. */
 export function createTunnelTable ({ maxTunnels, maxTunnelsPerClient }: TunnelTableOptions): TunnelTable {
   const places: Roster<ListedPlace> = []
-  const placesByClient = new Map<string, number>()
+  const clients = createTally()
   let waiting: Array<() => void> = []
   let isClosing = false
 
   function take (client: string, record: TunnelRecord): TunnelPlace {
     const place: ListedPlace = { record, index: -1, release: () => release(place, client) }
     enlist(places, place)
-    placesByClient.set(client, (placesByClient.get(client) ?? 0) + 1)
-    if (placesByClient.size > places.length + idleClientsKept) dropIdleClients()
+    clients.add(client)
     return place
   }
 
   function release (place: ListedPlace, client: string): void {
     if (!strike(places, place)) return
-    placesByClient.set(client, (placesByClient.get(client) ?? 1) - 1)
+    clients.remove(client)
     if (places.length === 0) notifyEmpty()
-  }
-
-  function dropIdleClients (): void {
-    for (const [client, count] of placesByClient) if (count === 0) placesByClient.delete(client)
   }
 
   function notifyEmpty (): void {
@@ -74,7 +67,7 @@ export function createTunnelTable ({ maxTunnels, maxTunnelsPerClient }: TunnelTa
     admit (client, record) {
       if (isClosing) return deny(refuseClosing())
       if (places.length >= maxTunnels) return deny(refuseFull(maxTunnels))
-      if ((placesByClient.get(client) ?? 0) >= maxTunnelsPerClient) return deny(refuseGreedy(maxTunnelsPerClient))
+      if (clients.count(client) >= maxTunnelsPerClient) return deny(refuseGreedy(maxTunnelsPerClient))
       return { allow: true, place: take(client, record) }
     },
     get size () { return places.length },
@@ -89,16 +82,26 @@ export function createTunnelTable ({ maxTunnels, maxTunnelsPerClient }: TunnelTa
   }
 }
 
+// In seconds. Another gateway, or this one started again, has taken over by then.
+const closingRetryAfter = 5
+// Tunnels of all clients end all the time.
+const fullRetryAfter = 5
+// A client's own tunnels end when it has pulled what it is pulling: a layer takes some seconds.
+const greedyRetryAfter = 10
+
 function refuseClosing (): Refusal {
-  return refuse('shutting_down', 'the gateway is shutting down', 'Try again in a moment.')
+  const refusal = refuse('shutting_down', 'the gateway is shutting down', 'Try again in a moment.')
+  return { ...refusal, retryAfterSeconds: closingRetryAfter }
 }
 
 function refuseFull (maxTunnels: number): Refusal {
-  return refuse('tunnel_limit', `all ${maxTunnels} tunnels of the gateway are in use`,
+  const refusal = refuse('tunnel_limit', `all ${maxTunnels} tunnels of the gateway are in use`,
     'Try again; raise tunnel.maxTunnels, or run more gateways.')
+  return { ...refusal, retryAfterSeconds: fullRetryAfter }
 }
 
 function refuseGreedy (maxTunnelsPerClient: number): Refusal {
-  return refuse('client_tunnel_limit', `this client already has ${maxTunnelsPerClient} tunnels`,
+  const refusal = refuse('client_tunnel_limit', `this client already has ${maxTunnelsPerClient} tunnels`,
     'Try again when some have ended, or raise tunnel.maxTunnelsPerClient.')
+  return { ...refusal, retryAfterSeconds: greedyRetryAfter }
 }

@@ -5,10 +5,12 @@ import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
 import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
 import type { PasswordCheck } from '../users/password-check.ts'
 import { alertVoice } from './alert.ts'
+import { clientKey } from './client-key.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
 import type { Reach } from './reach.ts'
 import type { Voice } from './reply.ts'
 import { ClientLeftError, type ServerNameRule, verifyServerName } from './server-name.ts'
+import type { SetupRates } from './setup-rates.ts'
 import { watchSetup } from './setup-watch.ts'
 import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
 
@@ -41,6 +43,7 @@ export interface TunnelRequest {
 export interface TunnelServices {
   /** The policy in force now. */
   readonly policy: () => Policy
+  readonly setupRates: SetupRates
   /** Who a client is, by what it sends; absent where nobody is asked. */
   readonly decideUser?: PasswordCheck['decide']
   readonly reach: Reach
@@ -73,7 +76,7 @@ interface OpenTunnel {
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: TunnelRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
   const { client, end, target, early } = request
-  const { decideUser, reach, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
+  const { setupRates, decideUser, reach, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
@@ -82,13 +85,15 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
   let upstream: RelayEnd | undefined
   try {
     permit(policy.decideClient(client.address))
+    // Before anything that costs more than the request itself.
+    permit(setupRates.admit(clientKey(client.address)))
     if (decideUser !== undefined) {
       record.authenticated(permit(await decideUser(client.address, request.authorization, setup)).user)
     }
     const decision = policy.decideTarget(target)
     record.judged(decision)
     const { authority, rule } = permit(decision)
-    place = permit(tunnels.admit(client.address.text, record)).place
+    place = permit(tunnels.admit(clientKey(client.address), record)).place
     const reached = await reach.open({ policy, rule, authority }, setup)
     upstream = reached.end
     // It may be reset while the client takes its time; the relay looks then.

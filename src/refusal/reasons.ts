@@ -47,6 +47,7 @@ export const reasons = {
   loop_detected: { status: 508, proxyStatusError: 'proxy_loop_detected' },
   tunnel_limit: { status: 503, proxyStatusError: 'connection_limit_reached' },
   client_tunnel_limit: { status: 429, proxyStatusError: 'connection_limit_reached' },
+  client_setup_rate: { status: 429, proxyStatusError: 'http_request_denied' },
   shutting_down: { status: 503, proxyStatusError: 'proxy_internal_response' },
   internal: { status: 500, proxyStatusError: 'proxy_internal_error' },
 } as const satisfies Record<string, ReasonSemantics>

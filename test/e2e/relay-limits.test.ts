@@ -25,7 +25,7 @@ async function startGateway (
       registries: [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'], privateEndpoints: ['127.0.0.0/8'] }],
       listen: { address: '127.0.0.1', port: 0 },
       admin: { address: '127.0.0.1', port: 0 },
-      tunnel: { serverName: 'off', maxTunnels: 5000, maxTunnelsPerClient: 5000 },
+      tunnel: { serverName: 'off', maxTunnels: 5000, maxTunnelsPerClient: 5000, maxSetupsPerSecondPerClient: 5000 },
       dns: { hosts: { 'contoso.azurecr.io': [`127.0.0.1:${port}`] } },
       relay: { engine },
     }),

@@ -42,7 +42,7 @@ const rules: Readonly<Record<string, Rule>> = {
   users: { rooms: ['net', 'refusal'], packages: ['bcrypt', 'lru-cache'], node: 'no files' },
   proxy: {
     rooms: ['net', 'policy', 'users', 'dns', 'tls', 'relay', 'telemetry', 'refusal', 'outbound'],
-    packages: ['http-proxy-3', 'structured-headers'],
+    packages: ['http-proxy-3', 'lru-cache', 'structured-headers'],
     node: 'no files',
   },
   outlook: { rooms: ['net', 'acr', 'policy', 'dns', 'proxy', 'refusal', 'sightings'], node: 'no files' },

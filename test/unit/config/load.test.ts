@@ -20,7 +20,7 @@ registries:
 extraHosts: [Packages.Example.com.]
 listen: {address: '::', port: 0, headTimeout: 1500ms}
 clients: {allow: [100.64.0.0/10]}
-tunnel: {connectTimeout: 3s, idleTimeout: 1h, maxTunnels: 7, maxTunnelsPerClient: 3}
+tunnel: {connectTimeout: 3s, idleTimeout: 1h, maxTunnels: 7, maxTunnelsPerClient: 3, maxSetupsPerSecondPerClient: 2}
 dns:
   servers: [10.0.0.53, '10.0.0.54:5353', 'fd00::53', '[fd00::54]:5353']
   timeout: 1s

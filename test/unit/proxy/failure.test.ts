@@ -41,6 +41,7 @@ t.test('a failed connection is told by how the attempts ended', async (t) => {
     const cause = new DialError(outcome as FailedOutcome)
     const failure = describeFailure(cause, target)
     t.same([failure.refusal.reason, failure.refusal.detail], [reason, detail], outcome)
+    t.equal(failure.refusal.retryAfterSeconds, outcome === 'exhausted' ? 5 : undefined, outcome)
     t.equal(failure.cause, cause)
   }
 })

@@ -6,6 +6,7 @@ import { listenOnLoopback } from '../../../src/lab/loopback.ts'
 import { parseAddress } from '../../../src/net/address.ts'
 import { createHeadParser } from '../../../src/proxy/head-parser.ts'
 import { servePlain } from '../../../src/proxy/plain-http.ts'
+import { createSetupRates } from '../../../src/proxy/setup-rates.ts'
 import { createDirectReach } from '../../../src/proxy/direct-reach.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import type { TunnelServices } from '../../../src/proxy/tunnel.ts'
@@ -46,6 +47,7 @@ async function startProxy (t: Test, port: number, more: Partial<TunnelServices> 
     reach: createDirectReach({
       names: { lookup: async () => [{ address: readAddress('127.0.0.1'), port }] }, slowTargets: createSlowTargets(),
     }),
+    setupRates: createSetupRates({ perSecond: 100 }),
     tunnels: createTunnelTable({ maxTunnels: 2, maxTunnelsPerClient: 2 }),
     startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),

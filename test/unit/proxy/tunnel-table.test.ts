@@ -47,6 +47,17 @@ t.test('when both limits are reached, the one of the gateway is told', async (t)
   t.equal(outcomeOf(table.admit('192.0.2.1', record)), 'tunnel_limit')
 })
 
+t.test('who is refused for lack of room is told when to try again', async (t) => {
+  const retryAfter = (admission: Admission) => admission.allow ? undefined : admission.refusal.retryAfterSeconds
+  const table = createTunnelTable({ maxTunnels: 2, maxTunnelsPerClient: 1 })
+  take(table.admit('192.0.2.1', record))
+  t.equal(retryAfter(table.admit('192.0.2.1', record)), 10)
+  take(table.admit('192.0.2.2', record))
+  t.equal(retryAfter(table.admit('192.0.2.3', record)), 5)
+  table.refuseNew()
+  t.equal(retryAfter(table.admit('192.0.2.3', record)), 5)
+})
+
 t.test('a place that is given back twice is given back once', async (t) => {
   const table = createTunnelTable({ maxTunnels: 2, maxTunnelsPerClient: 2 })
   const first = take(table.admit('192.0.2.1', record))

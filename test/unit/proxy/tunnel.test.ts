@@ -9,6 +9,7 @@ import { parseCidr } from '../../../src/net/cidr.ts'
 import { createPolicy } from '../../../src/policy/policy.ts'
 import { type TunnelRequest, type TunnelServices, serveTunnel } from '../../../src/proxy/tunnel.ts'
 import { httpVoice } from '../../../src/proxy/reply.ts'
+import { createSetupRates } from '../../../src/proxy/setup-rates.ts'
 import { type Denied, deny, refuse } from '../../../src/refusal/reasons.ts'
 import { createDirectReach } from '../../../src/proxy/direct-reach.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
@@ -65,6 +66,7 @@ function createServices (
   const services: TunnelServices = {
     policy: () => policy,
     reach: createDirectReach({ names: { lookup }, slowTargets: createSlowTargets(), onAttempt }),
+    setupRates: createSetupRates({ perSecond: 100 }),
     tunnels: createTunnelTable({ maxTunnels: 1, maxTunnelsPerClient: 1 }),
     startRelay: startStreamRelay,
     log: createTunnelLog({ logger, metrics }),
