@@ -11,6 +11,7 @@ import { createGatewayTags } from './gateway-tags.ts'
 import { createGatewayViews } from './gateway-views.ts'
 import { createOwnEnd } from './host/own-end.ts'
 import { formatSocketAddress } from './net/address.ts'
+import { createCidrSet } from './net/cidr-set.ts'
 import { describeProxyUrl } from './net/proxy-url.ts'
 import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
@@ -80,6 +81,8 @@ export { BcryptUnavailableError } from './users/bcrypt-comparison.ts'
 
 // Connections beside the tunnels: those whose request is still being read or refused.
 const connectionsBesideTunnels = 1024
+// The same of one client, so that four of them must come together to take all.
+const connectionsBesideTunnelsPerClient = 256
 
 // Twice in the second for which an answer is believed at least.
 const refreshIntervalMs = 500
@@ -129,6 +132,8 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     ...listen.tls === undefined ? {} : { tls: listen.tls },
     headTimeoutMs: listen.headTimeoutMs,
     maxConnections: tunnel.maxTunnels + connectionsBesideTunnels,
+    maxConnectionsPerClient: tunnel.maxTunnelsPerClient + connectionsBesideTunnelsPerClient,
+    loadBalancers: createCidrSet(listen.proxyProtocol),
     events: metrics,
     isTransparent: listen.isTransparent,
     pseudonym,

@@ -148,8 +148,9 @@ function describePasswords ({ clients: { passwordFile } }: Configuration): strin
   return `asked for: ${size === 1 ? '1 user' : `${size} users`} of ${escapeControls(file)}`
 }
 
-function describeListener ({ listen: { address, port, tls } }: Configuration): string {
-  const where = formatSocketAddress(address, port)
+function describeListener ({ listen: { address, port, proxyProtocol, tls } }: Configuration): string {
+  const balancers = proxyProtocol.map(({ text }) => text).join(', ')
+  const where = `${formatSocketAddress(address, port)}${balancers === '' ? '' : `, PROXY protocol from ${balancers}`}`
   if (tls === undefined) return `${where}, clear text only`
   const until = new Date(new X509Certificate(tls.certificatePem).validTo).toISOString().slice(0, 10)
   return `${where}, clear text and TLS with ${escapeControls(tls.certFile)} (valid until ${until})`

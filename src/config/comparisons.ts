@@ -29,6 +29,9 @@ export function listDuplicateRegistries (settings: Settings): Finding[] {
   return findings
 }
 
+/** Load balancers share a subnet at most; what is wider has clients in it. */
+const narrowEnough = { 4: 24, 6: 64 } as const
+
 /** What is allowed to be configured, and yet is probably not what was meant. */
 export function listWarnings (checked: CheckedSettings, settings: Settings): Finding[] {
   const { registries, listen, clients, policy, upstreamProxy } = checked
@@ -74,6 +77,13 @@ export function listWarnings (checked: CheckedSettings, settings: Settings): Fin
     findings.push({
       path: ['listen', 'transparent'],
       message: 'lets nobody in while passwords are asked for, since TLS without a CONNECT brings none; drop it, or clients.passwordFile',
+    })
+  }
+  for (const [index, { first, prefixLength, text }] of (listen.proxyProtocol ?? []).entries()) {
+    if (prefixLength >= narrowEnough[first.family]) continue
+    findings.push({
+      path: ['listen', 'proxyProtocol', index],
+      message: `whoever is in ${text} may say that it is any client; write the addresses of your load balancers, or their subnet`,
     })
   }
   for (const [index, { prefixLength, text }] of clients.allow.entries()) {

@@ -21,6 +21,8 @@ export interface Configuration {
     readonly address: string
     readonly port: number
     readonly headTimeoutMs: number
+    /** Load balancers that speak the PROXY protocol. */
+    readonly proxyProtocol: readonly Cidr[]
     readonly isTransparent: boolean
     /** Absent: clear text only. */
     readonly tls?: TlsFiles
@@ -111,6 +113,7 @@ export function createConfiguration (checked: CheckedSettings, files: NamedFiles
       address: listen.address,
       port: listen.port,
       headTimeoutMs: listen.headTimeout,
+      proxyProtocol: listen.proxyProtocol ?? [],
       isTransparent: listen.transparent,
       ...tls === undefined ? {} : { tls },
     },

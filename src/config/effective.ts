@@ -26,6 +26,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       address: listen.address,
       port: listen.port,
       headTimeout: formatDuration(listen.headTimeoutMs),
+      ...omitEmpty({ proxyProtocol: listen.proxyProtocol.map(({ text }) => text) }),
       transparent: listen.isTransparent,
       ...listen.tls === undefined ? {} : { tls: { certFile: listen.tls.certFile, keyFile: listen.tls.keyFile } },
     },

@@ -14,6 +14,13 @@ export function readCidr (text: string): Reading<Cidr> {
     : mistaken(`${quote(text)} is an address inside a block, not the block`, `write ${enclosing}, or the address alone`)
 }
 
+/** A block of load balancers: whoever is in it is believed when it says who its client is. */
+export function readLoadBalancer (text: string): Reading<Cidr> {
+  const reading = readCidr(text)
+  if (!reading.ok || reading.value.prefixLength > 0) return reading
+  return mistaken(`${reading.value.text} is everybody, who could then say that they are anybody`, 'write the addresses of your load balancers')
+}
+
 /** A block that a registry's private endpoint may lie in: wholly inside one of those that can hold any. */
 export function readPrivateEndpoint (text: string): Reading<Cidr> {
   const reading = readCidr(text)

@@ -6,8 +6,8 @@ import { formatDuration, parseDuration } from './duration.ts'
 import { bool, choice, count, duration, expecting, listOf, listenPort, path, section } from './fields.ts'
 import { quote } from './problem.ts'
 import {
-  cidr, extraHost, hostHeaderName, listenAddress, loginServer, nameServer, privateEndpoint, region, staticAddress,
-  storageAccount, upstreamProxyUrl,
+  cidr, extraHost, hostHeaderName, listenAddress, loadBalancer, loginServer, nameServer, privateEndpoint, region,
+  staticAddress, storageAccount, upstreamProxyUrl,
 } from './values.ts'
 
 /** The choices of `relay.engine`. */
@@ -66,6 +66,9 @@ const listenSchema = section({
   port: listenPort().prefault(443).meta({ description: 'Port to listen at; 0 takes any free one, for tests and labs.' }),
   headTimeout: duration({ from: '1ms', to: '5m' }).prefault('10s').meta({
     description: 'How long a client may take to say what it wants, from the connection to the end of its request\'s head.',
+  }),
+  proxyProtocol: listOf(loadBalancer, { expected: 'a list of addresses of load balancers', write: '[10.0.0.4]' }).optional().meta({
+    description: 'Load balancers in front of the gateway that speak the PROXY protocol, version 1 or 2. A connection from these addresses must begin with its header, and the client is then the one in the header: for `clients.allow`, for the limits on a client, and in the log. From all other addresses a header is refused. Absent: from all (docs/load-balancers.md).',
   }),
   transparent: bool().prefault(false).meta({
     description: 'Whether TLS that comes without a CONNECT is tunnelled to the host that it names, if that is let through: for devices that cannot be given a proxy, and are pointed here by DNS (docs/transparent.md).',

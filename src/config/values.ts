@@ -5,7 +5,7 @@ import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
 import { type ProxyUrl, type ProxyUrlForm, parseProxyUrl } from '../net/proxy-url.ts'
 import { type Reading, mistaken, textField } from './fields.ts'
-import { readCidr, readPrivateEndpoint } from './network.ts'
+import { readCidr, readLoadBalancer, readPrivateEndpoint } from './network.ts'
 import { quote } from './problem.ts'
 import { type AddressWithPort, parseSocketAddress } from './socket-address.ts'
 
@@ -43,6 +43,13 @@ export const storageAccount = textField<string>({
 })
 
 export const cidr = textField<Cidr>({ title: 'CIDR', expected: 'a block of addresses', write: 'a block like 10.0.0.0/8', read: readCidr })
+
+export const loadBalancer = textField<Cidr>({
+  title: 'CIDR',
+  expected: 'the address of a load balancer',
+  write: 'its address, like 10.0.0.4, or the block it is in, like 10.0.0.0/28',
+  read: readLoadBalancer,
+})
 
 export const privateEndpoint = textField<Cidr>({
   title: 'CIDR',

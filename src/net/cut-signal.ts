@@ -11,6 +11,9 @@ export interface CutSignal {
   removeEventListener (type: 'abort', listener: () => void): void
 }
 
+/** Never says so. */
+export const neverCut: CutSignal = { aborted: false, addEventListener () {}, removeEventListener () {} }
+
 /** What the promise brings, or `undefined` when the signal is aborted first; leaves no listener behind. */
 export async function unlessAborted<T> (promise: Promise<T>, signal: CutSignal | undefined): Promise<T | undefined> {
   if (signal === undefined) return await promise

@@ -39,6 +39,11 @@ export function readProxyHeader (bytes: Buffer): ProxyHeaderReading {
   return malformed('absent')
 }
 
+/** Whether bytes have the whole opening of a header, of either version. Nothing else that is spoken here begins so. */
+export function hasProxyOpening (bytes: Buffer): boolean {
+  return [lineOpening, signature].some((opening) => bytes.length >= opening.length && startsAlike(bytes, opening))
+}
+
 // The specification's own bound, with CRLF: the longest line of version 1 there can be.
 const maxLineLength = 107
 const lineOpening = Buffer.from('PROXY ', 'latin1')

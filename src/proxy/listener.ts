@@ -1,15 +1,20 @@
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Address, parseAddress, unmapAddress } from '../net/address.ts'
-import type { CutSignal } from '../net/cut-signal.ts'
+import type { CidrSet } from '../net/cidr-set.ts'
+import { neverCut } from '../net/cut-signal.ts'
 import type { HostName } from '../net/host-name.ts'
+import { hasProxyOpening } from '../net/proxy-header.ts'
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
+import { createTally } from '../net/tally.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
 import { alertVoice } from './alert.ts'
+import { clientKey } from './client-key.ts'
 import { readFirstBytes } from './first-bytes.ts'
 import { type ConnectHead, createHeadParser } from './head-parser.ts'
-import { createTlsFront } from './tls-front.ts'
+import { readIntroduction, refuseUnnamed } from './load-balancer.ts'
+import { beginsHandshake, createTlsFront } from './tls-front.ts'
 import type { PlainRequest } from './plain-http.ts'
 import { createRepeatedHellos } from './repeated-hellos.ts'
 import { type Voice, httpVoice } from './reply.ts'
@@ -27,11 +32,16 @@ export interface UnusableRequest {
   readonly voice: Voice
 }
 
+/** On whose connections there is a limit: all together, and those of each client. */
+export const connectionLimits = ['gateway', 'client'] as const
+
 /** What the listener counts; the verbs of the metrics. */
 export interface ConnectionEvents {
   connectionOpened (): void
   connectionClosed (): void
   handshakeFailed (): void
+  /** One was closed as it came, since there were as many as there may be. */
+  connectionDropped (limit: typeof connectionLimits[number]): void
 }
 
 export interface ListenerOptions {
@@ -43,6 +53,13 @@ export interface ListenerOptions {
   readonly headTimeoutMs: number
   /** Most connections at once that are not on a relay thread; further ones are closed as they come. */
   readonly maxConnections: number
+  /** Most of them from one client (client-key.ts), likewise. */
+  readonly maxConnectionsPerClient: number
+  /**
+   * Where the PROXY protocol is spoken: a connection from these addresses must begin with its header, and counts for
+   * the client that this names. From all others it is no request that can be read.
+   */
+  readonly loadBalancers: Pick<CidrSet, 'find'>
   readonly events: ConnectionEvents
   /** How the gateway names itself to a parent proxy, where it has one: what comes back with that name is refused. */
   readonly pseudonym?: string
@@ -68,7 +85,10 @@ export interface Listener {
 
 /** A connection from its opening until it is closed, or out of Node's hands. */
 interface Connection extends Listed {
-  readonly client: Client
+  /** A load balancer, until it has said whose connection this is. */
+  client: Client
+  /** Whom it counts for, once it does. */
+  countedFor?: string
   readonly socket: Socket
   /** Set once an answer in HTTP would be understood: some clear text has come, or TLS is up. */
   stream?: Duplex
@@ -84,8 +104,6 @@ interface Connection extends Listed {
 const connectionOf = Symbol('connection')
 type Owned = Duplex & { [connectionOf]?: Connection }
 
-// The first byte of a TLS record with a handshake in it (RFC 8446 §5.1); no HTTP method begins with it.
-const tlsHandshake = 0x16
 // A client asks once, and once more with a password; what is more is one that does not listen.
 const maxRequests = 4
 // Finds a client that vanished without a word; the kernel's own default is two hours.
@@ -93,8 +111,10 @@ const keepAliveMs = 60_000
 
 /** One port for `http://` and `https://` proxy URLs: the first byte of a connection decides. */
 export function createListener (options: ListenerOptions): Listener {
-  const { events, headTimeoutMs, maxConnections, isTransparent, onTunnel, onPlain, onUnusable } = options
+  const { events, headTimeoutMs, maxConnections, maxConnectionsPerClient, loadBalancers, isTransparent } = options
+  const { onTunnel, onPlain, onUnusable } = options
   const connections: Roster<Connection> = []
+  const connectionsByClient = createTally()
   const hellos = createRepeatedHellos()
   const tls = options.tls === undefined
     ? undefined
@@ -139,6 +159,9 @@ export function createListener (options: ListenerOptions): Listener {
       return
     }
     const connection: Connection = { client: { address, port: socket.remotePort }, socket, index: -1, requests: 0 }
+    // A load balancer has the connections of many clients.
+    const isPassedOn = loadBalancers.find(address) !== undefined
+    if (!isPassedOn && !countForClient(connection)) return
     connection.timer = setTimeout(expire, headTimeoutMs, connection)
     enlist(connections, connection)
     ;(socket as Owned)[connectionOf] = connection
@@ -146,7 +169,36 @@ export function createListener (options: ListenerOptions): Listener {
     // Whoever has the connection sees it close; that it closed by an error matters to the relay only, which looks.
     socket.on('error', ignoreError)
     socket.once('close', closed)
-    socket.once('readable', sniff)
+    if (isPassedOn) void introduce(connection)
+    else socket.once('readable', sniff)
+  }
+
+  /** Whether the client may have one more; if not, the connection is closed, as nothing can be said before TLS. */
+  function countForClient (connection: Connection): boolean {
+    const key = clientKey(connection.client.address)
+    if (connectionsByClient.count(key) >= maxConnectionsPerClient) {
+      events.connectionDropped('client')
+      connection.socket.destroy()
+      return false
+    }
+    connectionsByClient.add(key)
+    connection.countedFor = key
+    return true
+  }
+
+  /** Learns from a load balancer whose connection this is. */
+  async function introduce (connection: Connection): Promise<void> {
+    const { socket, client } = connection
+    const introduction = await readIntroduction(socket, client)
+    if (introduction.kind === 'nobody') {
+      socket.destroy()
+    } else if (introduction.kind === 'refused') {
+      stopTimer(connection)
+      onUnusable({ ...endOf(connection, socket), target: '', refusal: introduction.refusal, voice: introduction.voice })
+    } else {
+      connection.client = introduction.client
+      if (countForClient(connection)) socket.once('readable', sniff)
+    }
   }
 
   function closed (this: Socket): void {
@@ -154,17 +206,20 @@ export function createListener (options: ListenerOptions): Listener {
     if (connection === undefined) return
     stopTimer(connection)
     strike(connections, connection)
+    if (connection.countedFor !== undefined) connectionsByClient.remove(connection.countedFor)
     events.connectionClosed()
   }
 
   function sniff (this: Socket): void {
+    const connection = (this as Owned)[connectionOf]
     const bytes = this.read() as Buffer | null
-    if (bytes === null) {
+    if (bytes === null || connection === undefined) {
       this.destroy()
       return
     }
     this.unshift(bytes)
-    if (bytes[0] !== tlsHandshake) readHead(this, this)
+    if (hasProxyOpening(bytes)) turnAway(this, refuseUnnamed(connection.client), httpVoice)
+    else if (!beginsHandshake(bytes)) readHead(this, this)
     else if (isTransparent) void sortHello(this)
     else if (tls !== undefined) tls.shakeHands(this)
     else turnAway(this, refuseTls(), httpVoice)
@@ -250,6 +305,7 @@ export function createListener (options: ListenerOptions): Listener {
   }
 
   server.on('connection', accept)
+  server.on('drop', () => events.connectionDropped('gateway'))
 
   return {
     async start () {
@@ -276,7 +332,6 @@ export function createListener (options: ListenerOptions): Listener {
 function ignoreError (): void {}
 
 const nothing = Buffer.alloc(0)
-const neverCut: CutSignal = { aborted: false, addEventListener () {}, removeEventListener () {} }
 
 /** Whether it ran: while it does, the connection is the listener's. */
 function stopTimer (connection: Connection): boolean {

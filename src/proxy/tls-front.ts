@@ -14,6 +14,14 @@ export interface TlsFrontOptions {
   readonly onFailed: () => void
 }
 
+// The first byte of a TLS record with a handshake in it (RFC 8446 §5.1); no HTTP method begins with it.
+const handshake = 0x16
+
+/** Whether the first bytes of a connection are TLS. */
+export function beginsHandshake (bytes: Buffer): boolean {
+  return bytes[0] === handshake
+}
+
 /** The gateway's side of TLS with clients, for `https://` proxy URLs. */
 export interface TlsFront {
   /** Takes over a socket whose first bytes, put back, are those of a handshake. */

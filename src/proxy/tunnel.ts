@@ -76,7 +76,8 @@ interface OpenTunnel {
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: TunnelRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
   const { client, end, target, early } = request
-  const { setupRates, decideUser, reach, tunnels, startRelay, log, connectTimeoutMs, idleTimeoutMs, serverName } = services
+  const { setupRates, decideUser, reach, tunnels, startRelay, log, serverName } = services
+  const { connectTimeoutMs, idleTimeoutMs } = services
   const policy = services.policy()
   const record = log.open(formatSocketAddress(client.address.text, client.port), target)
   const setup = watchSetup(end.stream, connectTimeoutMs)

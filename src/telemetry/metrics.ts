@@ -31,6 +31,8 @@ export interface Metrics {
   connectionOpened (): void
   connectionClosed (): void
   handshakeFailed (): void
+  /** A connection was closed as it came, by a limit: of the gateway, or on a client. */
+  connectionDropped (limit: string): void
   attempted (outcome: string): void
   queried (outcome: string): void
   lookedUp (result: string): void
@@ -105,6 +107,7 @@ export function createMetrics (options: MetricsOptions): Metrics {
     connectionOpened: () => series.connectionsActive.inc(),
     connectionClosed: () => series.connectionsActive.dec(),
     handshakeFailed: () => series.handshakeFailures.inc(),
+    connectionDropped: (limit) => series.connectionsDropped.inc({ limit }),
     attempted: (outcome) => series.connectAttempts.inc({ outcome }),
     queried: (outcome) => series.dnsQueries.inc({ outcome }),
     lookedUp: (result) => series.dnsCache.inc({ result }),

@@ -57,6 +57,12 @@ export function createSeries (registry: Registry, sources: SeriesSources) {
       help: 'Connections from clients that are open now and not on a relay thread.',
       registers,
     }),
+    connectionsDropped: new Counter({
+      name: 'acr_egress_client_connections_dropped_total',
+      help: 'Connections from clients that were closed as they came, by whose limit: the gateway\'s, or that on one client.',
+      labelNames: ['limit'],
+      registers,
+    }),
     handshakeFailures: new Counter({
       name: 'acr_egress_tls_handshake_failures_total',
       help: 'TLS handshakes with clients that failed.',

@@ -18,7 +18,7 @@ registries:
   - loginServer: fabrikam-abc123.azurecr.us
     storage: any
 extraHosts: [Packages.Example.com.]
-listen: {address: '::', port: 0, headTimeout: 1500ms}
+listen: {address: '::', port: 0, headTimeout: 1500ms, proxyProtocol: [10.0.0.4, 'fd00::/120']}
 clients: {allow: [100.64.0.0/10]}
 tunnel: {connectTimeout: 3s, idleTimeout: 1h, maxTunnels: 7, maxTunnelsPerClient: 3, maxSetupsPerSecondPerClient: 2}
 dns:
@@ -62,8 +62,14 @@ t.test('a registry is a whole configuration; the rest has defaults', async (t) =
       privateEndpoints: [],
     }],
     extraHosts: [],
-    listen: { address: '10.0.0.1', port: 8443, headTimeoutMs: 10_000, tls: undefined },
-    tunnel: { connectTimeoutMs: 10_000, idleTimeoutMs: 900_000, maxTunnels: 10_000, maxTunnelsPerClient: 1000 },
+    listen: { address: '10.0.0.1', port: 8443, headTimeoutMs: 10_000, proxyProtocol: [], tls: undefined },
+    tunnel: {
+      connectTimeoutMs: 10_000,
+      idleTimeoutMs: 900_000,
+      maxTunnels: 10_000,
+      maxTunnelsPerClient: 1000,
+      maxSetupsPerSecondPerClient: 100,
+    },
     dns: { servers: undefined, timeoutMs: 2000, minTtlMs: 1000, maxTtlMs: 300_000, negativeTtlMs: 5000 },
     admin: { address: '127.0.0.1', port: 9180, names: [] },
     log: { level: 'info' },
@@ -76,8 +82,14 @@ t.test('a registry is a whole configuration; the rest has defaults', async (t) =
 t.test('every key arrives, in the program\'s own units', async (t) => {
   const { dns, clients, registries, extraHosts, ...rest } = await load({ file: join(folder, 'full.yaml') })
   t.match(rest, {
-    listen: { address: '::', port: 0, headTimeoutMs: 1500 },
-    tunnel: { connectTimeoutMs: 3000, idleTimeoutMs: 3_600_000, maxTunnels: 7, maxTunnelsPerClient: 3 },
+    listen: { address: '::', port: 0, headTimeoutMs: 1500, proxyProtocol: [{ text: '10.0.0.4/32' }, { text: 'fd00::/120' }] },
+    tunnel: {
+      connectTimeoutMs: 3000,
+      idleTimeoutMs: 3_600_000,
+      maxTunnels: 7,
+      maxTunnelsPerClient: 3,
+      maxSetupsPerSecondPerClient: 2,
+    },
     admin: { address: '127.0.0.2', port: 0, names: ['gateway'] },
     log: { level: 'debug' },
     shutdown: { drainTimeoutMs: 0 },

@@ -1,49 +1,15 @@
 import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { type Listener, type ListenerOptions, type UnusableRequest, createListener, parsePeer } from '../../../src/proxy/listener.ts'
-import type { TunnelRequest } from '../../../src/proxy/tunnel.ts'
+import { parsePeer } from '../../../src/proxy/listener.ts'
 import { issueProxyCertificate } from '../../support/proxy-certificate.ts'
+import { startListener } from '../../support/proxy-listener.ts'
 import { connectRaw } from '../../support/raw-client.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 
 const connectHead = 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n'
 const { ca, files } = await issueProxyCertificate()
 const tls = { certificatePem: files['server.crt'] ?? '', keyPem: files['server.key'] ?? '' }
-
-interface Running {
-  readonly listener: Listener
-  readonly host: string
-  readonly port: number
-  readonly connects: readonly TunnelRequest[]
-  readonly unusables: UnusableRequest[]
-  /** What the listener counted, in order. */
-  readonly counted: readonly string[]
-}
-
-async function startListener (t: Test, options: Partial<ListenerOptions> = {}): Promise<Running> {
-  const connects: TunnelRequest[] = []
-  const unusables: UnusableRequest[] = []
-  const counted: string[] = []
-  const listener = createListener({
-    listen: { address: '127.0.0.1', port: 0 },
-    headTimeoutMs: 10_000,
-    maxConnections: 10,
-    events: {
-      connectionOpened: () => { counted.push('opened') },
-      connectionClosed: () => { counted.push('closed') },
-      handshakeFailed: () => { counted.push('failed') },
-    },
-    isTransparent: false,
-    onTunnel: (request) => { connects.push(request) },
-    onPlain: ({ end }) => { end.stream.destroy() },
-    onUnusable: (request) => { unusables.push(request) },
-    ...options,
-  })
-  t.teardown(() => listener.close())
-  const { address, port } = await listener.start()
-  return { listener, host: address, port, connects, unusables, counted }
-}
 
 t.test('a CONNECT is handed over with its client, in clear text and in TLS on one port', async (t) => {
   const running = await startListener(t, { tls })
@@ -174,7 +140,24 @@ t.test('connections beyond the limit are closed as they come', async (t) => {
   await second.ended
   first.send(connectHead)
   await waitUntil(() => running.connects.length === 1, 'the first')
-  t.strictSame(running.counted, ['opened'])
+  t.strictSame(running.counted, ['opened', 'dropped by gateway'])
+})
+
+t.test('a client has a limit of its own on connections, by address or /64, and takes none from others', async (t) => {
+  for (const [host, same, other] of [['127.0.0.1', '127.0.0.1', '127.0.0.2'], ['::1', '::1', undefined]] as const) {
+    const running = await startListener(t, { maxConnectionsPerClient: 2, listen: { address: host, port: 0 } })
+    const first = await connectRaw(t, { ...running, localAddress: same })
+    await connectRaw(t, { ...running, localAddress: same })
+    const third = await connectRaw(t, { ...running, localAddress: same })
+    t.match(await third.ended, { bytes: Buffer.alloc(0) }, 'nothing is said')
+    if (other !== undefined) (await connectRaw(t, { ...running, localAddress: other })).send(connectHead)
+    first.reset()
+    await waitUntil(() => running.counted.includes('closed'), 'the first to be gone')
+    const fourth = await connectRaw(t, { ...running, localAddress: same })
+    fourth.send(connectHead)
+    await waitUntil(() => running.connects.length === (other === undefined ? 1 : 2), 'the others')
+    t.equal(running.counted.filter((event) => event === 'dropped by client').length, 1)
+  }
 })
 
 t.test('a listener that stops accepting lets its connections go on', async (t) => {

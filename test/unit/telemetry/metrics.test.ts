@@ -3,6 +3,7 @@ import { endpointClasses } from '../../../src/acr/endpoints.ts'
 import { cacheResults } from '../../../src/dns/names.ts'
 import { queryOutcomes } from '../../../src/dns/resolver.ts'
 import { attemptOutcomes } from '../../../src/proxy/dial.ts'
+import { connectionLimits } from '../../../src/proxy/listener.ts'
 import { reasonWords } from '../../../src/refusal/reasons.ts'
 import { relayOutcomes } from '../../../src/relay/ends.ts'
 import { tagUpdateResults } from '../../../src/tags/tag-keeper.ts'
@@ -32,6 +33,7 @@ const data = { registry: 'contoso.azurecr.io', class: 'data', region: 'eastus' }
 function exerciseAll (metrics: Metrics): void {
   metrics.connectionOpened()
   metrics.handshakeFailed()
+  for (const limit of connectionLimits) metrics.connectionDropped(limit)
   for (const outcome of attemptOutcomes) metrics.attempted(outcome)
   for (const outcome of queryOutcomes) metrics.queried(outcome)
   for (const result of cacheResults) metrics.lookedUp(result)
@@ -76,6 +78,7 @@ t.test('the labels of our own series, and their values, are closed sets', async 
     tunnel_bytes_total: { registry: registries, class: endpointClasses, region: ['eastus', ''], direction: ['from_client', 'from_upstream'] },
     tunnels_active: { registry: registries, class: endpointClasses },
     client_connections_active: {},
+    client_connections_dropped_total: { limit: connectionLimits },
     tls_handshake_failures_total: {},
     connect_attempts_total: { outcome: attemptOutcomes },
     dns_queries_total: { outcome: queryOutcomes },
@@ -166,12 +169,14 @@ t.test('connections, handshakes, attempts, questions and look-ups are counted', 
   metrics.connectionOpened()
   metrics.connectionClosed()
   metrics.handshakeFailed()
+  metrics.connectionDropped('client')
   metrics.attempted('connected')
   metrics.attempted('connected')
   metrics.queried('answered')
   metrics.lookedUp('hit')
   t.same(await readValues(metrics, 'client_connections_active'), { '': 1 })
   t.same(await readValues(metrics, 'tls_handshake_failures_total'), { '': 1 })
+  t.same(await readValues(metrics, 'client_connections_dropped_total'), { client: 1 })
   t.same(await readValues(metrics, 'connect_attempts_total'), { connected: 2 })
   t.same(await readValues(metrics, 'dns_queries_total'), { answered: 1 })
   t.same(await readValues(metrics, 'dns_cache_total'), { hit: 1 })
