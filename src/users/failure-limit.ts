@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache'
-import type { Address } from '../net/address.ts'
+import { createTokenBuckets } from '../net/token-buckets.ts'
 
 /** How often an address may fail: a bucket of tokens for each, from which a failure takes one. */
 export interface FailureLimit {
@@ -29,22 +28,12 @@ export function createFailureLimit (options: FailureLimitOptions = {}): FailureL
   const {
     burst = defaultBurst, refillMs = defaultRefillMs, maxSources = defaultMaxSources, now = () => performance.now(),
   } = options
-  /** When each bucket will be full again. */
-  const fullAt = new LRUCache<string, number>({ max: maxSources })
-
+  const buckets = createTokenBuckets({ burst, refillMs, maxKeys: maxSources, now })
   return {
     findWait (source) {
-      const waitMs = (fullAt.get(source) ?? -Infinity) - now() - (burst - 1) * refillMs
+      const waitMs = buckets.findWaitMs(source)
       return waitMs > 0 ? Math.ceil(waitMs / 1000) : undefined
     },
-    countFailure: (source) => { fullAt.set(source, Math.max(fullAt.get(source) ?? -Infinity, now()) + refillMs) },
+    countFailure: buckets.take,
   }
-}
-
-/**
- * What stands for a client in limits: an IPv4 address, or the /64 of an IPv6 one, since whoever has one address of a
- * subnet can have any of it (RFC 4291 section 2.5.4; RFC 8981).
- */
-export function findSource ({ family, text, words }: Address): string {
-  return family === 4 ? text : words.slice(0, 2).map((word) => word.toString(16)).join(' ')
 }

@@ -1,9 +1,10 @@
 import type { Address } from '../net/address.ts'
+import { clientKey } from '../net/client-key.ts'
 import { type CutSignal, unlessAborted } from '../net/cut-signal.ts'
 import { type Denied, deny } from '../refusal/reasons.ts'
 import { type Credentials, parseBasicCredentials } from './basic-credentials.ts'
 import type { Compare } from './bcrypt-comparison.ts'
-import { createFailureLimit, findSource } from './failure-limit.ts'
+import { createFailureLimit } from './failure-limit.ts'
 import { createFairLine } from './fair-line.ts'
 import { createKnownPasswords } from './known-passwords.ts'
 import type { StoredPassword, Users } from './password-file.ts'
@@ -129,7 +130,7 @@ export function createPasswordCheck (options: PasswordCheckOptions): PasswordChe
   return {
     async decide (client, authorization, signal) {
       if (authorization === undefined) return deny(refuseWithout())
-      const source = findSource(client)
+      const source = clientKey(client)
       const read = readAttempt(source, authorization)
       if (read.ok && known.isKnownAt(source, read.attempt.code)) return admit(read.attempt)
       const denial = findDenial(client, source)

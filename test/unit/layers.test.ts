@@ -28,7 +28,7 @@ const belowCommands = [
  * beside the folders; or a single file, whose rule then takes the place of its room's.
  */
 const rules: Readonly<Record<string, Rule>> = {
-  net: { rooms: [], node: 'none' },
+  net: { rooms: [], packages: ['lru-cache'], node: 'none' },
   refusal: { rooms: [], node: 'none' },
   acr: { rooms: ['net'], node: 'none' },
   policy: { rooms: ['net', 'acr', 'refusal'], node: 'none' },
@@ -42,7 +42,7 @@ const rules: Readonly<Record<string, Rule>> = {
   users: { rooms: ['net', 'refusal'], packages: ['bcrypt', 'lru-cache'], node: 'no files' },
   proxy: {
     rooms: ['net', 'policy', 'users', 'dns', 'tls', 'relay', 'telemetry', 'refusal', 'outbound'],
-    packages: ['http-proxy-3', 'lru-cache', 'structured-headers'],
+    packages: ['http-proxy-3', 'structured-headers'],
     node: 'no files',
   },
   outlook: { rooms: ['net', 'acr', 'policy', 'dns', 'proxy', 'refusal', 'sightings'], node: 'no files' },

@@ -1,4 +1,4 @@
-import type { Address } from '../net/address.ts'
+import type { Address } from './address.ts'
 
 /**
  * Whom the limits on a client are counted for: an IPv4 address, or the /64 that an IPv6 address is in. A host takes as

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { clientKey } from '../../../src/proxy/client-key.ts'
-import { readAddress } from '../net/addresses.ts'
+import { clientKey } from '../../../src/net/client-key.ts'
+import { readAddress } from './addresses.ts'
 
 t.test('limits are counted for an IPv4 address, and for the /64 of an IPv6 address', async (t) => {
   const keyOf = (text: string): string => clientKey(readAddress(text))
