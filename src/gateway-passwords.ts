@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Configuration } from './config/configuration.ts'
 import { type PasswordFile, describePasswordFile, readPasswordFile } from './config/password-file.ts'
-import { type FileWatch, watchFile } from './host/file-watch.ts'
+import { type FileWatch, watchFiles } from './host/file-watch.ts'
 import { loadComparison } from './users/bcrypt-comparison.ts'
 import { type PasswordCheck, createPasswordCheck } from './users/password-check.ts'
 
@@ -51,7 +51,7 @@ export function createGatewayPasswords (
     async start () {
       check = createPasswordCheck({ users: () => current.users, compare: await loadComparison() })
       logger.info(describe(first), 'password_file_loaded')
-      watch = watchFile({ file, stamp: first.stamp, intervalMs, onChange: update })
+      watch = watchFiles({ files: [{ file, stamp: first.stamp }], intervalMs, onChange: update })
     },
     decide (...asked) {
       if (check === undefined) throw new TypeError('no passwords before the gateway has started')

@@ -8,6 +8,7 @@ import { createExplainLookup } from './gateway-parts.ts'
 import type { GatewayPasswords } from './gateway-passwords.ts'
 import type { GatewaySightings } from './gateway-sightings.ts'
 import type { GatewayTags } from './gateway-tags.ts'
+import type { GatewayTls } from './gateway-tls.ts'
 import { parseAddress } from './net/address.ts'
 import { type HostName, knownHostName } from './net/host-name.ts'
 import { type ProxyUrl, describeProxyUrl } from './net/proxy-url.ts'
@@ -33,6 +34,8 @@ export interface GatewayParts {
   readonly tags: GatewayTags | undefined
   /** Absent where no passwords are asked for. */
   readonly passwords: GatewayPasswords | undefined
+  /** Absent without TLS. */
+  readonly tls: GatewayTls | undefined
   readonly seen: GatewaySightings
   readonly outlook: Outlook
   readonly names: Names
@@ -68,7 +71,7 @@ export function createGatewayViews (parts: GatewayParts): GatewayViews {
   async function checkReadiness (): Promise<Readiness> {
     const checks = [
       checkListening(state), checkDraining(state), checkRelays(relays()), ...await checkNames(parts), checkTags(parts),
-      ...checkPasswords(parts), checkState(parts.seen),
+      ...checkPasswords(parts), checkState(parts.seen), checkCertificates(parts),
     ]
     lastReadiness = { ready: checks.every(({ ok }) => ok), checks }
     return lastReadiness
@@ -167,6 +170,18 @@ function checkPasswords ({ passwords }: GatewayParts): ReadinessCheck[] {
   const { passwordFile: { users: { passwords: { size } } }, problem } = passwords
   const refused = problem === undefined ? '' : ` The file as it is now was not taken: ${problem}.`
   return [{ name: 'passwords', ok: true, detail: `Users: ${size}.${refused}` }]
+}
+
+/** With an old certificate the gateway serves clear text still, and its clients say what they think of it. */
+function checkCertificates ({ tls }: GatewayParts): ReadinessCheck {
+  const name = 'certificates'
+  if (tls === undefined) return { name, ok: true, detail: 'There is no listen.tls: clear text only.' }
+  const files = tls.read().map(({ file, expiresAtSeconds }) => {
+    const day = new Date(expiresAtSeconds * 1000).toISOString().slice(0, 10)
+    return expiresAtSeconds * 1000 > Date.now() ? `${file} is valid until ${day}.` : `${file} expired on ${day}: put a new one in its place.`
+  })
+  const refused = tls.problems.length === 0 ? [] : [`The files as they are now were not taken: ${tls.problems.join('; ')}.`]
+  return { name, ok: true, detail: [...files, ...refused].join(' ') }
 }
 
 /** A record that is not kept costs evidence, and no client anything. */

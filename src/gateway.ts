@@ -8,6 +8,7 @@ import { createConfiguredNames, createConfiguredPolicy, createConfiguredReach, l
 import { createGatewayPasswords } from './gateway-passwords.ts'
 import { createGatewaySightings } from './gateway-sightings.ts'
 import { createGatewayTags } from './gateway-tags.ts'
+import { createGatewayTls } from './gateway-tls.ts'
 import { createGatewayViews } from './gateway-views.ts'
 import { createOwnEnd } from './host/own-end.ts'
 import { formatSocketAddress } from './net/address.ts'
@@ -17,7 +18,7 @@ import { TunnelFailure } from './proxy/failure.ts'
 import { createListener } from './proxy/listener.ts'
 import { createSetupRates } from './proxy/setup-rates.ts'
 import { servePlain } from './proxy/plain-http.ts'
-import { refuseRequest, serveTunnel } from './proxy/tunnel.ts'
+import { openRecord, refuseRequest, serveTunnel } from './proxy/tunnel.ts'
 import { createTunnelTable } from './proxy/tunnel-table.ts'
 import type { RelayOptions } from './relay/ends.ts'
 import { type Relays, type RelaysOptions, startRelays } from './relay/relay.ts'
@@ -99,6 +100,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     pipes: () => relays?.pipes ?? { idle: 0, lent: 0 },
     dnsCacheEntries: () => names.cacheEntries,
     serviceTags: () => tags?.read(),
+    tlsFiles: () => tls?.read() ?? [],
   })
   const names = createConfiguredNames(configuration, { metrics, logger })
   const ownEnd = createOwnEnd()
@@ -131,6 +133,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     listen: listenFd === undefined ? listen : { fd: listenFd },
     ...listen.tls === undefined ? {} : { tls: listen.tls },
     headTimeoutMs: listen.headTimeoutMs,
+    now,
     maxConnections: tunnel.maxTunnels + connectionsBesideTunnels,
     maxConnectionsPerClient: tunnel.maxTunnelsPerClient + connectionsBesideTunnelsPerClient,
     loadBalancers: createCidrSet(listen.proxyProtocol),
@@ -141,14 +144,16 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     onPlain: (request) => { void servePlain(request, services) },
     onUnusable: (unusable) => {
       const { client, target, refusal } = unusable
-      const record = log.open(formatSocketAddress(client.address.text, client.port), target)
-      refuseRequest(unusable, record, new TunnelFailure(refusal))
+      const { certificate } = client
+      const record = openRecord(log, client, target)
+      refuseRequest(unusable, record, new TunnelFailure(certificate.allow ? refusal : certificate.refusal))
     },
   })
+  const tls = createGatewayTls({ configuration, logger, metrics, now, onApplied: proxy.serveTlsWith })
   const outlook = createOutlook({ configuration, policy: () => policy, makePolicy: createConfiguredPolicy, reach, now })
   const running = { relays: () => relays, policy: () => policy }
   const views = createGatewayViews({
-    version, configuration, ...running, tags, passwords, seen, outlook, names, tunnels, log, metrics,
+    version, configuration, ...running, tags, passwords, tls, seen, outlook, names, tunnels, log, metrics,
   })
   // Fastify's own notes are for whoever debugs it.
   const adminLogger = logger.child({}, { level: 'warn' })
@@ -168,6 +173,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
     clearInterval(refreshing)
     tags?.close()
     passwords?.close()
+    tls?.close()
     outlook.close()
     // Tunnels first, while they can still be reset: what the listener closes ends like a transfer that is whole.
     tunnels.stopAll()
@@ -194,6 +200,7 @@ export function createGateway ({ configuration, logger, version, listenFd, now =
         await seen.beat()
         keepNames()
         tags?.start()
+        tls?.start()
         views.setState('serving', [{ address: started.proxy, tls: listen.tls !== undefined }])
         logger.info({ version, ...started, tls: listen.tls !== undefined, ...describeParentProxy(upstreamProxy) }, 'gateway_started')
         return started

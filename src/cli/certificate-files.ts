@@ -1,19 +1,27 @@
-import { randomBytes } from 'node:crypto'
-import { lstat, rename, rm, writeFile } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '../host/folder.ts'
+import { NotAFileError, replaceFiles } from '../host/replace-file.ts'
+import type { Authority } from '../tls/certificates.ts'
 
-/** What is written, and who may read it. */
-const fileModes = { 'ca.key': 0o600, 'ca.crt': 0o644, 'server.key': 0o600, 'server.crt': 0o644 } as const
+/** Something about the files that the person has to put right; the message says how. */
+export class FileProblem extends Error {
+  override readonly name = 'FileProblem'
+}
 
-/** One of the files of a certificate directory. */
-export type FileName = keyof typeof fileModes
-/** What to write; files that are not named stay as they are. */
-export type Contents = Partial<Record<FileName, string>>
+/** The names of the two files of an authority. */
+export interface AuthorityFiles {
+  readonly certificate: string
+  readonly key: string
+  /** What a new one is called: its common name, but for a random end. */
+  readonly title: string
+  /** Who must be told to trust a new one: `devices`. */
+  readonly trustedBy: string
+}
 
 /** Those of the files that are there. Rejects with the system's error. */
-export async function listExisting (directory: string): Promise<FileName[]> {
-  const names = Object.keys(fileModes) as FileName[]
+export async function listExisting (directory: string, names: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(names.map(async (name) => {
     try {
       await lstat(join(directory, name))
@@ -27,26 +35,60 @@ export async function listExisting (directory: string): Promise<FileName[]> {
 }
 
 /**
- * Writes the files, and the directory if it is not there. All files are complete before the first one gets its name, so
- * that a running gateway never reads half a file. Rejects with the system's error.
+ * Writes the files, and the directory if it is not there. What ends in `.key` is a secret. All files are complete
+ * before the first one gets its name. Rejects with the system's error, or with `NotAFileError`.
  */
-export async function writeFiles (directory: string, contents: Contents): Promise<void> {
+export async function writeFiles (directory: string, contents: Readonly<Record<string, string>>): Promise<void> {
   await makeFolder(directory, 0o700)
-  const suffix = randomBytes(6).toString('hex')
-  const files = (Object.entries(contents) as Array<[FileName, string]>).map(([name, content]) =>
-    ({ name, content, path: join(directory, name), temporaryPath: join(directory, `.${name}.${suffix}`) }))
+  await replaceFiles(Object.entries(contents).map(([name, content]) => {
+    return { file: join(directory, name), content, isSecret: name.endsWith('.key') }
+  }))
+}
+
+/**
+ * The authority that is there, to be used again; `undefined` when there is none.
+ *
+ * @throws FileProblem for half an authority, one that is none, and one that has ended.
+ */
+export async function readAuthority (
+  directory: string, { certificate, key, trustedBy }: AuthorityFiles, now: Date,
+): Promise<Authority | undefined> {
+  const present = await listExisting(directory, [certificate, key])
+  const [one] = present
+  if (one === undefined) return undefined
+  if (present.length === 1) {
+    const missing = one === certificate ? key : certificate
+    throw new FileProblem(`${directory} holds ${one} without ${missing}; bring ${missing} back, or move ` +
+      `${one} away to begin a new authority, which ${trustedBy} must then be told to trust`)
+  }
+  const certificatePem = await readFile(join(directory, certificate), 'utf8')
+  const keyPem = await readFile(join(directory, key), 'utf8')
+  const parsed = parseCertificate(certificatePem)
+  const renewal = `move ${certificate} and ${key} away to begin a new authority, which ${trustedBy} must then be told to trust`
+  if (parsed?.ca !== true) throw new FileProblem(`${join(directory, certificate)} is no authority's certificate; ${renewal}`)
+  if (new Date(parsed.validTo) <= now) {
+    throw new FileProblem(`${join(directory, certificate)} ended on ${formatEnd(certificatePem)}; ${renewal}`)
+  }
+  return { certificatePem, keyPem }
+}
+
+function parseCertificate (pem: string): X509Certificate | undefined {
   try {
-    for (const { name, content, temporaryPath } of files) {
-      await writeFile(temporaryPath, content, { mode: fileModes[name], flag: 'wx' })
-    }
-    for (const { path, temporaryPath } of files) await rename(temporaryPath, path)
-  } finally {
-    await Promise.all(files.map(async ({ temporaryPath }) => await rm(temporaryPath, { force: true })))
+    return new X509Certificate(pem)
+  } catch {
+    return undefined
   }
 }
 
-/** An error of the system about the files, with what to do; `undefined` for another error. */
-export function describeFileError (error: unknown, directory: string): string | undefined {
+/** The day on which a certificate ends: `2027-01-31`. */
+export function formatEnd (pem: string): string {
+  return new Date(new X509Certificate(pem).validTo).toISOString().slice(0, 10)
+}
+
+/** What a person can put right, with what to do; `undefined` for a bug. */
+export function explainFileProblem (error: unknown, directory: string): string | undefined {
+  if (error instanceof FileProblem) return error.message
+  if (error instanceof NotAFileError) return `${error.message}, and is not replaced; choose another --dir`
   const path = (error as NodeJS.ErrnoException | undefined)?.path ?? directory
   switch (readCode(error)) {
     case undefined: return undefined

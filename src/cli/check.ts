@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import type { Configuration } from '../config/configuration.ts'
 import { describeConfiguration } from '../config/effective.ts'
 import { type LoadResult, loadConfiguration } from '../config/load.ts'
@@ -129,7 +128,7 @@ function printSummary ({ stdout }: Terminal, configuration: Configuration, sourc
   const rows = listAllowed(configuration).map((entry) => Object.values(entry).map((cell) => String(cell) || '-'))
   const allowlist = alignColumns([['HOST', 'PORT', 'CLASS', 'REGISTRY', 'REGION', 'FROM'], ...rows])
   const parts = alignColumns([
-    ['clients', configuration.clients.allow.map(({ text }) => text).join(', ')],
+    ['clients', describeClients(configuration)],
     ['passwords', describePasswords(configuration)],
     ['listener', describeListener(configuration)],
     ['upstream', describeUpstream(configuration)],
@@ -148,12 +147,23 @@ function describePasswords ({ clients: { passwordFile } }: Configuration): strin
   return `asked for: ${size === 1 ? '1 user' : `${size} users`} of ${escapeControls(file)}`
 }
 
+/** Where clients may come from, and what they must show. */
+function describeClients ({ clients: { allow }, listen: { tls } }: Configuration): string {
+  const where = allow.map(({ text }) => text).join(', ')
+  if (tls?.clientAuthorities === undefined) return where
+  const { caFile, revocation } = tls.clientAuthorities
+  const crl = revocation === undefined ? '' : `, and not revoked in ${escapeControls(revocation.crlFile)}`
+  return `${where}; with a certificate from ${escapeControls(caFile)}${crl}`
+}
+
 function describeListener ({ listen: { address, port, proxyProtocol, tls } }: Configuration): string {
   const balancers = proxyProtocol.map(({ text }) => text).join(', ')
   const where = `${formatSocketAddress(address, port)}${balancers === '' ? '' : `, PROXY protocol from ${balancers}`}`
   if (tls === undefined) return `${where}, clear text only`
-  const until = new Date(new X509Certificate(tls.certificatePem).validTo).toISOString().slice(0, 10)
-  return `${where}, clear text and TLS with ${escapeControls(tls.certFile)} (valid until ${until})`
+  const certificates = tls.pairs.map(({ certFile, expiresAt }) => {
+    return `${escapeControls(certFile)} (valid until ${new Date(expiresAt).toISOString().slice(0, 10)})`
+  })
+  return `${where}, ${tls.clientAuthorities === undefined ? 'clear text and TLS' : 'TLS'} with ${certificates.join(', ')}`
 }
 
 /** How the gateway goes out, and who resolves then. */

@@ -6,6 +6,7 @@ import type { Cidr } from '../net/cidr.ts'
 import { type HostName, canonicalHostName } from '../net/host-name.ts'
 import type { ProxyUrl } from '../net/proxy-url.ts'
 import type { TagFile } from '../tags/tag-file.ts'
+import type { TlsFiles } from '../tls/tls-files.ts'
 import type { PasswordFile } from './password-file.ts'
 import type {
   CheckedSettings, logLevels, policyModes, proxyResolvers, relayEngines, serverNameModes,
@@ -24,7 +25,7 @@ export interface Configuration {
     /** Load balancers that speak the PROXY protocol. */
     readonly proxyProtocol: readonly Cidr[]
     readonly isTransparent: boolean
-    /** Absent: clear text only. */
+    /** The files as they were when the configuration was read; absent: clear text only. */
     readonly tls?: TlsFiles
   }
   readonly clients: {
@@ -68,14 +69,6 @@ export interface Configuration {
   readonly admin: { readonly address: string, readonly port: number, readonly names: readonly string[] }
   readonly log: { readonly level: typeof logLevels[number] }
   readonly shutdown: { readonly drainTimeoutMs: number }
-}
-
-/** The certificate and key of the listener: absolute paths, and what was in the files. */
-export interface TlsFiles {
-  readonly certFile: string
-  readonly keyFile: string
-  readonly certificatePem: string
-  readonly keyPem: string
 }
 
 /** The proxy that the gateway itself goes through. */

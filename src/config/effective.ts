@@ -1,5 +1,6 @@
 import { formatSocketAddress } from '../net/address.ts'
 import { formatProxyUrl } from '../net/proxy-url.ts'
+import type { TlsFiles } from '../tls/tls-files.ts'
 import type { Configuration, UpstreamProxy } from './configuration.ts'
 import { formatDuration } from './duration.ts'
 import type { AddressWithPort } from './socket-address.ts'
@@ -28,7 +29,7 @@ export function describeConfiguration (configuration: Configuration): Readonly<R
       headTimeout: formatDuration(listen.headTimeoutMs),
       ...omitEmpty({ proxyProtocol: listen.proxyProtocol.map(({ text }) => text) }),
       transparent: listen.isTransparent,
-      ...listen.tls === undefined ? {} : { tls: { certFile: listen.tls.certFile, keyFile: listen.tls.keyFile } },
+      ...listen.tls === undefined ? {} : { tls: describeTls(listen.tls) },
     },
     clients: {
       allow: clients.allow.map(({ text }) => text),
@@ -79,8 +80,19 @@ function describeUpstreamProxy ({ url, passwordFile, caFile, resolve }: Upstream
   }
 }
 
+function describeTls ({ pairs, clientAuthorities }: TlsFiles): object {
+  const [first, ...further] = pairs.map(({ certFile, keyFile }) => ({ certFile, keyFile }))
+  const { caFile, revocation } = clientAuthorities ?? {}
+  return {
+    ...first,
+    ...omitEmpty({ furtherCertificates: further }),
+    ...caFile === undefined ? {} : { clientCaFile: caFile },
+    ...revocation === undefined ? {} : { clientCrlFile: revocation.crlFile },
+  }
+}
+
 /** An empty list is an error in a file; its key is absent. */
-function omitEmpty<Lists extends Readonly<Record<string, readonly string[]>>> (lists: Lists): Partial<Lists> {
+function omitEmpty<Lists extends Readonly<Record<string, readonly unknown[]>>> (lists: Lists): Partial<Lists> {
   return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0)) as Partial<Lists>
 }
 

@@ -7,10 +7,10 @@ import { parseSettings } from './document.ts'
 import { type ConfigurationFlags, overrideSettings, readFlags } from './flags.ts'
 import { type Finding, type Problem, escapeControls, formatPath, formatProblem } from './problem.ts'
 import { loadPasswordFile } from './password-file.ts'
-import { type CheckedSettings, addressesSchema, clientsSchema, stateSchema, tlsSchema } from './schema.ts'
+import { type CheckedSettings, addressesSchema, clientsSchema, stateSchema } from './schema.ts'
 import { type Settings, isMapping, unreadSettings } from './settings.ts'
 import { type TagUse, loadTagFile } from './tag-file.ts'
-import { type LoadedTlsFiles, loadTlsFiles } from './tls-files.ts'
+import { loadTlsFiles } from './tls-files.ts'
 import { listProxyLoops, loadUpstreamProxy } from './upstream-proxy.ts'
 
 /** Where the configuration is looked for when nobody says. */
@@ -56,7 +56,7 @@ export async function loadConfiguration (options: LoadOptions): Promise<LoadResu
   const settings = overrideSettings(file.settings, flags)
   const result = checkSettings(settings.value)
   const now = options.now ?? Date.now
-  const tls = await loadTls(settings, file.folder, now)
+  const tls = await loadTlsFiles(settings, file.folder, now)
   const parent = await loadUpstreamProxy(settings, file.folder)
   const serviceTagsFile = readPath(settings, file.folder, 'addresses', 'serviceTagsFile', addressesSchema)
   const tags = await loadTagFile({
@@ -123,18 +123,6 @@ function describeNothing (file: string): Problem {
     message: `there is no configuration: ${escapeControls(file)} does not exist, and no --registry is given; write ` +
       '--registry contoso.azurecr.io --region eastus, or --config FILE with a file that begins with registries:',
   }
-}
-
-/** Each file is looked at when it is named, whatever else is wrong. */
-async function loadTls ({ value }: Settings, folder: string, now: () => number): Promise<LoadedTlsFiles> {
-  const listen = isMapping(value) ? value.listen : undefined
-  const { certFile, keyFile } = isMapping(listen) && isMapping(listen.tls) ? listen.tls : {}
-  return await loadTlsFiles({
-    certFile: tlsSchema.shape.certFile.safeParse(certFile).data,
-    keyFile: tlsSchema.shape.keyFile.safeParse(keyFile).data,
-    folder,
-    now,
-  })
 }
 
 /** The path of the file that a section names, when it is named as it should be. */

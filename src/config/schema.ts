@@ -30,13 +30,27 @@ const defaultClients = [
   '127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '::1/128', 'fc00::/7', 'fe80::/10',
 ]
 
-/** The certificate of the listener: a schema by itself, so that its files can be looked at while other keys are bad. */
+const certFile = () => path().meta({
+  description: 'File with the certificate in PEM form, followed by its intermediates. A relative path begins at the folder of the configuration file.',
+})
+const keyFile = () => path().meta({
+  description: 'File with the private key in PEM form, without a passphrase. It must not be readable by others (`chmod 600`).',
+})
+
+/** TLS of the listener: a schema by itself, so that its files can be looked at while other keys are bad. */
 export const tlsSchema = section({
-  certFile: path().meta({
-    description: 'File with the certificate in PEM form, followed by its intermediates. A relative path begins at the folder of the configuration file.',
+  certFile: certFile(),
+  keyFile: keyFile(),
+  furtherCertificates: listOf(section({ certFile: certFile(), keyFile: keyFile() }), {
+    expected: 'a list of certificates', write: '[{certFile: other.crt, keyFile: other.key}]',
+  }).optional().meta({
+    description: 'More certificates, for other names: a client is shown the one that has the name it asks for, or else that of `certFile`.',
   }),
-  keyFile: path().meta({
-    description: 'File with the private key in PEM form, without a passphrase. It must not be readable by others (`chmod 600`).',
+  clientCaFile: path().optional().meta({
+    description: 'File with the authorities that clients must have their certificates from, in PEM form, each up to its root. Present: nobody is served without such a certificate, nor in clear text. Absent: clients are asked for none.',
+  }),
+  clientCrlFile: path().optional().meta({
+    description: 'File with the revocation lists of these authorities, in PEM form, one or more of each. Absent: no certificate counts as revoked.',
   }),
 })
 
@@ -73,7 +87,7 @@ const listenSchema = section({
   transparent: bool().prefault(false).meta({
     description: 'Whether TLS that comes without a CONNECT is tunnelled to the host that it names, if that is let through: for devices that cannot be given a proxy, and are pointed here by DNS (docs/transparent.md).',
   }),
-  tls: tlsSchema.optional().meta({ description: 'Serves TLS besides clear text on the same port, for `https://` proxy URLs. Absent: clear text only.' }),
+  tls: tlsSchema.optional().meta({ description: 'Serves TLS besides clear text on the same port, for `https://` proxy URLs. Its files may be replaced at any time (docs/tls.md). Absent: clear text only.' }),
 })
 
 const tunnelSchema = section({

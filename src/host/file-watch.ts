@@ -1,44 +1,46 @@
 import { readStamp } from './text-file.ts'
 
-/** A file that is looked at from time to time. */
+/** Files that are looked at from time to time. */
 export interface FileWatch {
   /** Looks now; resolves when what there was to do has been done. */
   look (): Promise<void>
+  /** The state that was told of is told of again at the next look, although nothing has changed. */
+  tellAgain (): void
   /** From now on nothing is told. */
   close (): void
 }
 
 export interface FileWatchOptions {
-  readonly file: string
-  /** The state that is known, from `readTextFile` or `readStamp`. */
-  readonly stamp: string
+  /** Each with the state of it that is known, from `readTextFile` or `readStamp`. */
+  readonly files: ReadonlyArray<{ readonly file: string, readonly stamp: string }>
   /** Milliseconds between two looks. */
   readonly intervalMs: number
-  /** The file has changed, and has been still for an interval. Looking goes on when it is done; it must not reject. */
-  readonly onChange: (stamp: string) => Promise<void>
+  /** A file has changed, and all are still for an interval. Looking goes on when it is done; it must not reject. */
+  readonly onChange: () => Promise<void>
 }
 
 /**
- * Tells of each new state of a file: written in place, renamed over, gone and come back, or reached through another
- * link, as Kubernetes replaces the files of a ConfigMap. Looks instead of being woken, because inotify follows no links
- * and sees nothing on a network file system. A state that lasts for two looks is told of, so that a file is seldom read
- * while it is being written.
+ * Tells of each new state of files that go together: written in place, renamed over, gone and come back, or reached
+ * through another link, as Kubernetes replaces the files of a ConfigMap. Looks instead of being woken, because inotify
+ * follows no links and sees nothing on a network file system. A state that lasts for two looks is told of, so that
+ * files are seldom read while they are being written, or one without the other.
  *
  * Keeps no process alive. The caller closes it.
  */
-export function watchFile ({ file, stamp: known, intervalMs, onChange }: FileWatchOptions): FileWatch {
-  let told = known
-  let last = known
+export function watchFiles ({ files, intervalMs, onChange }: FileWatchOptions): FileWatch {
+  let last = files.map(({ stamp }) => stamp).join('\n')
+  let told: string | undefined = last
   let looking: Promise<void> | undefined
   let isClosed = false
 
   async function lookOnce (): Promise<void> {
-    const stamp = await readStamp(file)
-    const isStill = stamp === last
-    last = stamp
-    if (!isStill || stamp === told || isClosed) return
-    told = stamp
-    await onChange(stamp)
+    const stamps = await Promise.all(files.map(async ({ file }) => await readStamp(file)))
+    const state = stamps.join('\n')
+    const isStill = state === last
+    last = state
+    if (!isStill || state === told || isClosed) return
+    told = state
+    await onChange()
   }
 
   /** One look at a time. */
@@ -51,6 +53,7 @@ export function watchFile ({ file, stamp: known, intervalMs, onChange }: FileWat
   timer.unref()
   return {
     look,
+    tellAgain () { told = undefined },
     close () {
       isClosed = true
       clearInterval(timer)

@@ -13,7 +13,13 @@ export type TextFile =
     /** When it was written, in milliseconds since the epoch. */
     readonly writtenAt: number
   }
-  | { readonly ok: false, readonly isAbsent: boolean, readonly message: string }
+  | {
+    readonly ok: false
+    readonly isAbsent: boolean
+    /** Whether it could be read, and is no text. */
+    readonly isBinary: boolean
+    readonly message: string
+  }
 
 /** The stamp of a file that is not there. */
 export const absentStamp = 'absent'
@@ -61,7 +67,7 @@ async function readOpen (handle: FileHandle, maxBytes: number): Promise<TextFile
   const bytes = await readAtMost(handle, maxBytes + 1)
   if (bytes.length > maxBytes) return unreadable(`is longer than ${maxBytes / 1024} KiB; see that it is the right file`)
   const text = decodeUtf8(bytes)
-  if (text === undefined) return unreadable('is not UTF-8 text; save it as UTF-8')
+  if (text === undefined) return { ...unreadable('is not UTF-8 text; save it as UTF-8'), isBinary: true }
   return {
     ok: true,
     text,
@@ -97,7 +103,7 @@ function decodeUtf8 (bytes: Uint8Array): string | undefined {
 function describeFailure (error: unknown): TextFile {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return { ok: false, isAbsent: true, message: 'does not exist; see that the path is right' }
+    return { ...unreadable('does not exist; see that the path is right'), isAbsent: true }
   }
   if (code === 'EACCES' || code === 'EPERM') {
     return unreadable('may not be read by this user; give the user that runs the gateway leave to read it')
@@ -105,6 +111,6 @@ function describeFailure (error: unknown): TextFile {
   return unreadable(`cannot be read (${code}); see that it is an ordinary file on a working disk`)
 }
 
-function unreadable (message: string): TextFile {
-  return { ok: false, isAbsent: false, message }
+function unreadable (message: string): Extract<TextFile, { ok: false }> {
+  return { ok: false, isAbsent: false, isBinary: false, message }
 }

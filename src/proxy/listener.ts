@@ -10,8 +10,11 @@ import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { createTally } from '../net/tally.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
+import type { TlsFiles } from '../tls/tls-files.ts'
 import { alertVoice } from './alert.ts'
+import { type CertificateDecision, noCertificateAsked } from './client-certificate.ts'
 import { readFirstBytes } from './first-bytes.ts'
+import type { HandshakeFailure } from './handshake-failure.ts'
 import { type ConnectHead, createHeadParser } from './head-parser.ts'
 import { readIntroduction, refuseUnnamed } from './load-balancer.ts'
 import { beginsHandshake, createTlsFront } from './tls-front.ts'
@@ -39,7 +42,7 @@ export const connectionLimits = ['gateway', 'client'] as const
 export interface ConnectionEvents {
   connectionOpened (): void
   connectionClosed (): void
-  handshakeFailed (): void
+  handshakeFailed (failure: HandshakeFailure): void
   /** One was closed as it came, since there were as many as there may be. */
   connectionDropped (limit: typeof connectionLimits[number]): void
 }
@@ -48,7 +51,7 @@ export interface ListenerOptions {
   /** Where to listen; with `fd`, on a socket that somebody else has bound. */
   readonly listen: { readonly address: string, readonly port: number } | { readonly fd: number }
   /** Absent: clear text only. */
-  readonly tls?: { readonly certificatePem: string, readonly keyPem: string }
+  readonly tls?: TlsFiles
   /** From the opening of a connection to the end of its request's head, TLS handshake included, in milliseconds. */
   readonly headTimeoutMs: number
   /** Most connections at once that are not on a relay thread; further ones are closed as they come. */
@@ -63,6 +66,8 @@ export interface ListenerOptions {
   readonly events: ConnectionEvents
   /** How the gateway names itself to a parent proxy, where it has one: what comes back with that name is refused. */
   readonly pseudonym?: string
+  /** Milliseconds since the epoch, for the dates of client certificates; the system's clock unless told. */
+  readonly now?: () => number
   /** Whether TLS for another name than the gateway's own asks for a tunnel there, without a CONNECT. */
   readonly isTransparent: boolean
   /** Takes over the client's end of a CONNECT, or of TLS that asks for a tunnel. */
@@ -77,6 +82,8 @@ export interface ListenerOptions {
 export interface Listener {
   /** Resolves with the address in use; rejects with the error of listen(2). */
   start (): Promise<AddressInfo>
+  /** Handshakes begin with these files from now on; connections that are there stay as they are. */
+  serveTlsWith (files: TlsFiles): void
   /** Takes no new connections; what has been taken goes on. */
   stopAccepting (): void
   /** Stops accepting, and destroys every connection that it has taken and no relay thread has. */
@@ -119,9 +126,10 @@ export function createListener (options: ListenerOptions): Listener {
   const tls = options.tls === undefined
     ? undefined
     : createTlsFront({
-      ...options.tls,
+      files: options.tls,
       handshakeTimeoutMs: headTimeoutMs,
-      onSecure: (stream, socket) => readHead(socket, stream),
+      now: options.now ?? Date.now,
+      onSecure: (stream, socket, certificate) => readHead(socket, stream, certificate),
       onFailed: events.handshakeFailed,
     })
   const server = new NetServer({
@@ -144,10 +152,7 @@ export function createListener (options: ListenerOptions): Listener {
       if (connection !== undefined) onPlain({ ...endOf(connection, stream), request, response })
       else request.resume()
     },
-    unusable (stream, target, refusal) {
-      const connection = claim(stream)
-      if (connection !== undefined) onUnusable({ ...endOf(connection, stream), target, refusal, voice: httpVoice })
-    },
+    unusable: (stream, target, refusal) => turnAway(stream, refusal, httpVoice, target),
     broken: (stream) => stream.destroy(),
   }, options.pseudonym)
 
@@ -158,7 +163,10 @@ export function createListener (options: ListenerOptions): Listener {
       socket.destroy()
       return
     }
-    const connection: Connection = { client: { address, port: socket.remotePort }, socket, index: -1, requests: 0 }
+    // Until it has shaken hands.
+    const certificate = tls?.decideWithoutTls() ?? noCertificateAsked
+    const client = { address, port: socket.remotePort, certificate }
+    const connection: Connection = { client, socket, index: -1, requests: 0 }
     // A load balancer has the connections of many clients.
     const isPassedOn = loadBalancers.find(address) !== undefined
     if (!isPassedOn && !countForClient(connection)) return
@@ -256,18 +264,19 @@ export function createListener (options: ListenerOptions): Listener {
     else onTunnel(request)
   }
 
-  function turnAway (socket: Socket, refusal: Refusal, voice: Voice): void {
-    const connection = claim(socket)
-    if (connection !== undefined) onUnusable({ ...endOf(connection, socket), target: '', refusal, voice })
+  function turnAway (stream: Duplex, refusal: Refusal, voice: Voice, target = ''): void {
+    const connection = claim(stream)
+    if (connection !== undefined) onUnusable({ ...endOf(connection, stream), target, refusal, voice })
   }
 
   /** From here on the client understands an answer in HTTP. */
-  function readHead (socket: Socket, stream: Duplex): void {
+  function readHead (socket: Socket, stream: Duplex, certificate?: CertificateDecision): void {
     const connection = (socket as Owned)[connectionOf]
     if (connection?.timer === undefined) {
       stream.destroy()
       return
     }
+    if (certificate !== undefined) connection.client = { ...connection.client, certificate }
     connection.stream = stream
     ;(stream as Owned)[connectionOf] = connection
     heads.read(stream)
@@ -298,10 +307,14 @@ export function createListener (options: ListenerOptions): Listener {
 
   function expire (connection: Connection): void {
     const { stream, socket, answeredAtByte } = connection
-    stopTimer(connection)
     // Who has been answered and asks nothing more is told nothing more.
-    if (stream === undefined || socket.bytesRead === answeredAtByte) socket.destroy()
-    else onUnusable({ ...endOf(connection, stream), target: '', refusal: refuseSlow(headTimeoutMs), voice: httpVoice })
+    if (stream !== undefined && socket.bytesRead !== answeredAtByte) {
+      turnAway(stream, refuseSlow(headTimeoutMs), httpVoice)
+      return
+    }
+    stopTimer(connection)
+    if (stream === undefined && tls !== undefined) tls.expire(socket)
+    else socket.destroy()
   }
 
   server.on('connection', accept)
@@ -321,6 +334,7 @@ export function createListener (options: ListenerOptions): Listener {
       })
       return server.address() as AddressInfo
     },
+    serveTlsWith: (files) => tls?.serveWith(files),
     stopAccepting: () => { server.close() },
     close () {
       server.close()

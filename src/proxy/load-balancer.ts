@@ -31,7 +31,7 @@ export async function readIntroduction (socket: Socket, balancer: Client): Promi
     return refuseHeader(verdict.problem, balancer, beginsHandshake(bytes) ? alertVoice : httpVoice)
   }
   if (bytes.length > verdict.length) socket.unshift(bytes.subarray(verdict.length))
-  return { kind: 'client', client: verdict.source ?? balancer }
+  return { kind: 'client', client: { ...balancer, ...verdict.source } }
 }
 
 type WholeReading = Exclude<ProxyHeaderReading, { kind: 'partial' }>

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { formatSocketAddress } from '../net/address.ts'
 import { clientKey } from '../net/client-key.ts'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
@@ -8,7 +7,7 @@ import { describeFailure } from './failure.ts'
 import { readAuthorization } from './head-parser.ts'
 import { httpVoice } from './reply.ts'
 import { watchSetup } from './setup-watch.ts'
-import { type Client, type TunnelServices, permit, refuseRequest } from './tunnel.ts'
+import { type Client, type TunnelServices, openRecord, permit, refuseRequest } from './tunnel.ts'
 import type { TunnelPlace } from './tunnel-table.ts'
 
 /** Any request but CONNECT, whose head has been read. */
@@ -32,11 +31,12 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
   const { setupRates, decideUser, reach, tunnels, log, connectTimeoutMs } = services
   const policy = services.policy()
   const target = request.url ?? ''
-  const record = log.open(formatSocketAddress(client.address.text, client.port), withoutQuery(target))
+  const record = openRecord(log, client, withoutQuery(target))
   const setup = watchSetup(end.stream, connectTimeoutMs)
   let place: TunnelPlace | undefined
   let exchange: Exchange | undefined
   try {
+    permit(client.certificate)
     permit(policy.decideClient(client.address))
     permit(setupRates.admit(clientKey(client.address)))
     if (decideUser !== undefined) {

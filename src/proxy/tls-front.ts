@@ -1,17 +1,24 @@
-import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type TLSSocket, Server as TlsServer } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { HostName } from '../net/host-name.ts'
+import type { ClientAuthorities } from '../tls/client-authorities.ts'
+import { createServerNames } from '../tls/server-names.ts'
+import type { TlsFiles } from '../tls/tls-files.ts'
+import { type CertificateDecision, decideCertificate, denyWithoutTls, noCertificateAsked } from './client-certificate.ts'
+import { type HandshakeFailure, classifyHandshakeError } from './handshake-failure.ts'
+import { type TicketKeys, createTicketKeys, createTlsServer } from './tls-server.ts'
 
 export interface TlsFrontOptions {
-  readonly certificatePem: string
-  readonly keyPem: string
+  /** What is served with at first. */
+  readonly files: TlsFiles
   /** For one handshake, in milliseconds. */
   readonly handshakeTimeoutMs: number
+  /** Milliseconds since the epoch, for the dates of client certificates. */
+  readonly now: () => number
   /** A handshake is done: HTTP is read from `stream` now. Closing `stream` closes `socket`. */
-  readonly onSecure: (stream: TLSSocket, socket: Socket) => void
+  readonly onSecure: (stream: TLSSocket, socket: Socket, certificate: CertificateDecision) => void
   /** A handshake failed; the socket is destroyed. */
-  readonly onFailed: () => void
+  readonly onFailed: (failure: HandshakeFailure) => void
 }
 
 // The first byte of a TLS record with a handshake in it (RFC 8446 §5.1); no HTTP method begins with it.
@@ -26,53 +33,96 @@ export function beginsHandshake (bytes: Buffer): boolean {
 export interface TlsFront {
   /** Takes over a socket whose first bytes, put back, are those of a handshake. */
   shakeHands (socket: Socket): void
-  /** Whether the certificate is for this name. */
+  /** Destroys a socket that has taken too long, a handshake on it too. */
+  expire (socket: Socket): void
+  /** From now on handshakes begin with these; connections that have begun theirs stay as they are. */
+  serveWith (files: TlsFiles): void
+  /** What is to be thought of a client that has not shaken hands. */
+  decideWithoutTls (): CertificateDecision
+  /** Whether a certificate of the gateway is for this name. */
   isOwnName (name: HostName): boolean
 }
 
-/** TLS 1.2 and 1.3 over sockets it is handed; a server of Node's that never listens. */
-export function createTlsFront (options: TlsFrontOptions): TlsFront {
-  const { certificatePem, keyPem, handshakeTimeoutMs, onSecure, onFailed } = options
-  /** Node does not tell which socket a new TLS stream is over; the two ends of the connection do. */
-  const underway = new Map<string, Socket>()
-  const server = new TlsServer({
-    cert: certificatePem,
-    key: keyPem,
-    minVersion: 'TLSv1.2',
-    ALPNProtocols: ['http/1.1'],
-    handshakeTimeout: handshakeTimeoutMs,
-  })
+/** RFC 9325 §3.3 asks for new ones regularly: who has them can read TLS 1.2 of all that was resumed. */
+const ticketKeysLastMs = 24 * 3_600_000
 
-  server.on('secureConnection', (stream) => {
+/** A handshake that has begun and is not done. */
+interface Handshake {
+  readonly socket: Socket
+  /** Set before the socket is closed, when the reason is known by then. */
+  failure?: HandshakeFailure
+}
+
+/** TLS over sockets it is handed. */
+export function createTlsFront (options: TlsFrontOptions): TlsFront {
+  const { handshakeTimeoutMs, now, onSecure, onFailed } = options
+  /** Node does not tell which socket a new TLS stream is over; the two ends of the connection do. */
+  const underway = new Map<string, Handshake>()
+  let served = serve(options.files, createTicketKeys(now()))
+
+  function serve (files: TlsFiles, tickets: TicketKeys) {
+    const names = createServerNames(files.pairs)
+    const server = createTlsServer(files, names, { tickets, handshakeTimeoutMs })
+    server.on('secureConnection', (stream) => { finish(stream, files.clientAuthorities) })
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, stream) => {
+      const handshake = underway.get(connectionKey(stream))
+      if (handshake !== undefined) handshake.failure ??= classifyHandshakeError(error.code ?? '')
+      stream.destroy()
+    })
+    return { files, tickets, names, server }
+  }
+
+  function finish (stream: TLSSocket, authorities: ClientAuthorities | undefined): void {
     const key = connectionKey(stream)
-    const socket = underway.get(key)
-    underway.delete(key)
-    if (socket === undefined) {
+    const handshake = underway.get(key)
+    if (handshake === undefined) {
       // Closed by its owner at the very moment that it was ready.
       stream.destroy()
       return
     }
+    underway.delete(key)
     stream.on('error', () => {})
     stream.allowHalfOpen = true
-    onSecure(stream, socket)
-  })
-  server.on('tlsClientError', (_error, stream) => {
-    stream.destroy()
-    onFailed()
-  })
+    const certificate = authorities === undefined ? noCertificateAsked : decideCertificate(stream, authorities, now())
+    onSecure(stream, handshake.socket, certificate)
+  }
 
-  const certificate = new X509Certificate(certificatePem)
+  /** A session that began under other rules for clients must not be resumed under these. */
+  function serveWith (files: TlsFiles): void {
+    const { tickets, files: { clientAuthorities } } = served
+    const mayKeep = now() - tickets.madeAt < ticketKeysLastMs && isSameRule(files.clientAuthorities, clientAuthorities)
+    served = serve(files, mayKeep ? tickets : createTicketKeys(now()))
+  }
+
   return {
-    isOwnName: (name) => certificate.checkHost(name, { subject: 'never' }) !== undefined,
+    serveWith,
     shakeHands (socket) {
+      if (now() - served.tickets.madeAt >= ticketKeysLastMs) serveWith(served.files)
       const key = connectionKey(socket)
-      underway.set(key, socket)
-      socket.once('close', () => underway.delete(key))
+      const handshake: Handshake = { socket }
+      underway.set(key, handshake)
+      socket.once('close', () => {
+        // It is done; or its ends are another connection's by now.
+        if (underway.get(key) !== handshake) return
+        underway.delete(key)
+        onFailed(handshake.failure ?? 'client_gone')
+      })
       // The stream begins with what its socket has: who ends within the handshake will never finish it.
       socket.allowHalfOpen = false
-      server.emit('connection', socket)
+      served.server.emit('connection', socket)
     },
+    expire (socket) {
+      const handshake = underway.get(connectionKey(socket))
+      if (handshake !== undefined) handshake.failure = 'timeout'
+      socket.destroy()
+    },
+    decideWithoutTls: () => served.files.clientAuthorities === undefined ? noCertificateAsked : denyWithoutTls(),
+    isOwnName: (name) => served.names.find(name) !== undefined,
   }
+}
+
+function isSameRule (one: ClientAuthorities | undefined, other: ClientAuthorities | undefined): boolean {
+  return one?.caPem === other?.caPem && String(one?.revocation?.crlPems) === String(other?.revocation?.crlPems)
 }
 
 function connectionKey ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {

@@ -6,6 +6,7 @@ import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
 import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
 import type { PasswordCheck } from '../users/password-check.ts'
 import { alertVoice } from './alert.ts'
+import type { CertificateDecision } from './client-certificate.ts'
 import { TunnelFailure, describeFailure } from './failure.ts'
 import type { Reach } from './reach.ts'
 import type { Voice } from './reply.ts'
@@ -18,6 +19,8 @@ import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
 export interface Client {
   readonly address: Address
   readonly port: number
+  /** What it has shown of itself, where the listener asks for that. */
+  readonly certificate: CertificateDecision
 }
 
 /** Somebody asks for a tunnel: by a CONNECT whose head has been read. */
@@ -79,12 +82,13 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
   const { setupRates, decideUser, reach, tunnels, startRelay, log, serverName } = services
   const { connectTimeoutMs, idleTimeoutMs } = services
   const policy = services.policy()
-  const record = log.open(formatSocketAddress(client.address.text, client.port), target)
+  const record = openRecord(log, client, target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
   let voice = request.voice
   let place: TunnelPlace | undefined
   let upstream: RelayEnd | undefined
   try {
+    permit(client.certificate)
     permit(policy.decideClient(client.address))
     // Before anything that costs more than the request itself.
     permit(setupRates.admit(clientKey(client.address)))
@@ -117,6 +121,11 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
     place?.release()
     return undefined
   }
+}
+
+/** Opens the record of a request. */
+export function openRecord (log: TunnelLog, { address, port, certificate }: Client, target: string): TunnelRecord {
+  return log.open(formatSocketAddress(address.text, port), target, certificate.allow ? certificate.subject : undefined)
 }
 
 /** Closes the record when the tunnel has ended, and gives its place back. */

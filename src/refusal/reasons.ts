@@ -17,6 +17,7 @@ export const reasons = {
   head_too_large: { status: 431, proxyStatusError: 'http_request_error' },
   content_too_large: { status: 413, proxyStatusError: 'http_request_error' },
   method_not_allowed: { status: 405, proxyStatusError: 'http_request_denied' },
+  client_certificate_refused: { status: 403, proxyStatusError: 'http_request_denied' },
   client_not_allowed: { status: 403, proxyStatusError: 'http_request_denied' },
   proxy_auth_required: { status: 407, proxyStatusError: 'http_request_denied' },
   proxy_auth_failed: { status: 407, proxyStatusError: 'http_request_denied' },

@@ -1,5 +1,5 @@
 import { type TagChange, type TagNeed, findTagLoss, listTagChanges } from '../acr/tag-change.ts'
-import { watchFile } from '../host/file-watch.ts'
+import { watchFiles } from '../host/file-watch.ts'
 import { type TagFile, readTagFile } from './tag-file.ts'
 
 /** What came of a new state of the file. */
@@ -56,9 +56,8 @@ export function createTagKeeper (options: TagKeeperOptions): TagKeeper {
     return { result: 'applied', tagFile, changes: listTagChanges(need.names, current.serviceTags, tagFile.serviceTags) }
   }
 
-  const watch = watchFile({
-    file,
-    stamp: current.stamp,
+  const watch = watchFiles({
+    files: [{ file, stamp: current.stamp }],
     intervalMs: options.intervalMs ?? defaultIntervalMs,
     async onChange () {
       const update = await readUpdate()

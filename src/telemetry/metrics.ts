@@ -1,7 +1,7 @@
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { type Reason, reasonWords } from '../refusal/reasons.ts'
-import { type TagReading, type TrafficReading, type UpstreamReading, createSeries } from './series.ts'
+import { type TagReading, type TlsReading, type TrafficReading, type UpstreamReading, createSeries } from './series.ts'
 
 /** The labels of a tunnel; all three from the configuration, never from a client. */
 export interface TunnelLabels {
@@ -30,7 +30,7 @@ export interface Totals {
 export interface Metrics {
   connectionOpened (): void
   connectionClosed (): void
-  handshakeFailed (): void
+  handshakeFailed (failure: string): void
   /** A connection was closed as it came, by a limit: of the gateway, or on a client. */
   connectionDropped (limit: string): void
   attempted (outcome: string): void
@@ -43,6 +43,8 @@ export interface Metrics {
   addressesChanged (): void
   /** There was a new state of the file of service tags. */
   tagsUpdated (result: string): void
+  /** There was a new state of the files of the TLS listener. */
+  tlsUpdated (result: string): void
   /** Counts a tunnel from its 200 on, `setupSeconds` after its request; returns the verb for its end. */
   tunnelOpened (labels: TunnelLabels, bytes: LiveBytes, setupSeconds: number): (end: TunnelEnd) => void
   totals (): Totals
@@ -66,6 +68,8 @@ export interface MetricsOptions {
   readonly dnsCacheEntries: () => number
   /** The service tags in use; none without a file of them. */
   readonly serviceTags: () => TagReading | undefined
+  /** The files of the TLS listener that expire; none without TLS. */
+  readonly tlsFiles: () => readonly TlsReading[]
 }
 
 /** What all tunnels with the same labels have carried: those that ended in sums, those that run by reference. */
@@ -106,7 +110,7 @@ export function createMetrics (options: MetricsOptions): Metrics {
   return {
     connectionOpened: () => series.connectionsActive.inc(),
     connectionClosed: () => series.connectionsActive.dec(),
-    handshakeFailed: () => series.handshakeFailures.inc(),
+    handshakeFailed: (failure) => series.handshakeFailures.inc({ reason: failure }),
     connectionDropped: (limit) => series.connectionsDropped.inc({ limit }),
     attempted: (outcome) => series.connectAttempts.inc({ outcome }),
     queried: (outcome) => series.dnsQueries.inc({ outcome }),
@@ -114,6 +118,7 @@ export function createMetrics (options: MetricsOptions): Metrics {
     wouldRefuse: (reason) => series.wouldRefuse.inc({ reason }),
     addressesChanged: () => series.addressChanges.inc(),
     tagsUpdated: (result) => series.tagUpdates.inc({ result }),
+    tlsUpdated: (result) => series.tlsUpdates.inc({ result }),
     refused: (reason) => { refusals.set(reason, (refusals.get(reason) ?? 0) + 1) },
 
     tunnelOpened (labels, bytes, setupSeconds) {

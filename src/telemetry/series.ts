@@ -11,6 +11,8 @@ export interface SeriesSources {
   readonly dnsCacheEntries: () => number
   /** Absent without a file of service tags. */
   readonly serviceTags: () => TagReading | undefined
+  /** Empty without TLS. */
+  readonly tlsFiles: () => readonly TlsReading[]
   readonly refusals: () => Iterable<readonly [reason: string, count: number]>
   readonly traffic: () => Iterable<TrafficReading>
 }
@@ -26,6 +28,14 @@ export interface TagReading {
   /** Of their file: since the day in its name, or since it was written. */
   readonly ageSeconds: number
   readonly tags: ReadonlyArray<{ readonly tag: string, readonly prefixes: number, readonly changeNumber: number }>
+}
+
+/** A file of the TLS listener, and when what is in it does not count any more. */
+export interface TlsReading {
+  readonly kind: 'server' | 'client_ca' | 'client_crl'
+  /** Its path, from the configuration. */
+  readonly file: string
+  readonly expiresAtSeconds: number
 }
 
 /** What the tunnels with the same labels have carried up to now, and how many of them run. */
@@ -65,7 +75,8 @@ export function createSeries (registry: Registry, sources: SeriesSources) {
     }),
     handshakeFailures: new Counter({
       name: 'acr_egress_tls_handshake_failures_total',
-      help: 'TLS handshakes with clients that failed.',
+      help: 'TLS handshakes with clients that failed, by why.',
+      labelNames: ['reason'],
       registers,
     }),
     connectAttempts: new Counter({
@@ -100,6 +111,12 @@ export function createSeries (registry: Registry, sources: SeriesSources) {
     tagUpdates: new Counter({
       name: 'acr_egress_service_tags_updates_total',
       help: 'New states of the file of service tags: applied, refused (the old tags stay), or missing (likewise).',
+      labelNames: ['result'],
+      registers,
+    }),
+    tlsUpdates: new Counter({
+      name: 'acr_egress_tls_reloads_total',
+      help: 'New states of the files of the TLS listener: applied, or refused (the old ones stay).',
       labelNames: ['result'],
       registers,
     }),
@@ -158,6 +175,16 @@ function createReadSeries (registry: Registry, { version, ...sources }: SeriesSo
         const { idle, lent } = sources.pipes()
         this.set({ state: 'idle' }, idle)
         this.set({ state: 'lent' }, lent)
+      },
+    }),
+    new Gauge({
+      name: 'acr_egress_tls_expiry_timestamp_seconds',
+      help: 'When the first certificate in each file of the TLS listener expires, or the first revocation list is over.',
+      labelNames: ['kind', 'file'],
+      registers,
+      collect () {
+        this.reset()
+        for (const { kind, file, expiresAtSeconds } of sources.tlsFiles()) this.set({ kind, file }, expiresAtSeconds)
       },
     }),
     new Gauge({

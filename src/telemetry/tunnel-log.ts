@@ -70,7 +70,8 @@ export interface RecentRefusal {
 
 /** Opens the records. */
 export interface TunnelLog {
-  open (client: string, target: string): TunnelRecord
+  /** `clientCertificate` is the subject of a certificate that was verified, one line of printable ASCII. */
+  open (client: string, target: string, clientCertificate?: string): TunnelRecord
   /** The last few refusals, newest first. */
   readonly recentRefusals: readonly RecentRefusal[]
 }
@@ -107,7 +108,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
     recentRefusals.length = Math.min(recentRefusals.length, recentRefusalsKept)
   }
 
-  function open (client: string, askedTarget: string): TunnelRecord {
+  function open (client: string, askedTarget: string, clientCertificate?: string): TunnelRecord {
     const startedAt = now()
     let answeredAt = startedAt
     let closedAt = startedAt
@@ -193,6 +194,7 @@ export function createTunnelLog ({ logger, metrics, sightings, now = Date.now }:
         tunnelId: record.id,
         client,
         user,
+        clientCertificate,
         target: record.target,
         ...record.labels,
         ...upstream,

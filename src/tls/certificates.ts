@@ -22,11 +22,11 @@ export interface Authority {
   readonly keyPem: string
 }
 
-/** A server's certificate and its key. PEM; the key is not encrypted. */
-export interface ServerCertificate {
+/** A leaf's certificate and its key. PEM; the key is not encrypted. */
+export interface IssuedCertificate {
   /** The leaf alone. */
   readonly certificatePem: string
-  /** The leaf, then its authority: what a TLS server is given as `cert`. */
+  /** The leaf, then its authority: what a TLS server or client is given as `cert`. */
   readonly chainPem: string
   readonly keyPem: string
 }
@@ -51,12 +51,20 @@ export interface AuthorityOptions {
   readonly now: Date
 }
 
-export interface ServerCertificateOptions {
+interface LeafOptions {
   readonly authority: Authority
-  /** DNS names, `*.` allowed as the first label, and IP addresses without brackets; at least one. */
-  readonly hosts: readonly string[]
   readonly validDays: number
   readonly now: Date
+}
+
+export interface ServerCertificateOptions extends LeafOptions {
+  /** DNS names, `*.` allowed as the first label, and IP addresses without brackets; at least one. */
+  readonly hosts: readonly string[]
+}
+
+export interface ClientCertificateOptions extends LeafOptions {
+  /** What the client is called in a log; at most 64 characters. */
+  readonly commonName: string
 }
 
 /**
@@ -66,9 +74,7 @@ export interface ServerCertificateOptions {
  */
 export async function issueAuthority (options: AuthorityOptions): Promise<Authority> {
   const { commonName, organization, validDays, now } = options
-  if (commonName === '' || commonName.length > maxCommonNameLength) {
-    throw new RangeError(`a common name has 1 to ${maxCommonNameLength} characters, not ${commonName.length}; write another`)
-  }
+  requireCommonName(commonName)
   const keys = await generateRsaKeys()
   const certificate = beginCertificate(keys.publicKeyPem, now, endOfValidity(now, validDays))
   const name = toDistinguishedName(commonName, organization)
@@ -89,24 +95,44 @@ export async function issueAuthority (options: AuthorityOptions): Promise<Author
  * @throws RangeError for no host, a host that no certificate can carry, or an impossible lifetime;
  *   AuthorityError for an authority that is not RSA in PEM, or whose certificate and key are not a pair.
  */
-export async function issueServerCertificate (options: ServerCertificateOptions): Promise<ServerCertificate> {
-  const { authority, now } = options
+export async function issueServerCertificate (options: ServerCertificateOptions): Promise<IssuedCertificate> {
   const hosts = options.hosts.map(requireHost)
-  const [first] = hosts
-  if (first === undefined) throw new RangeError('a server certificate needs at least one host')
+  if (hosts.length === 0) throw new RangeError('a server certificate needs at least one host')
+  const commonName = hosts.find(({ name }) => name.length <= maxCommonNameLength)?.name ?? 'acr-egress'
+  return await issueLeaf(options, commonName, [
+    { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true },
+    { name: 'extKeyUsage', serverAuth: true },
+    { name: 'subjectAltName', altNames: hosts.map(toAltName) },
+  ])
+}
+
+/**
+ * Issues a TLS client's certificate, which is good for nothing else, with a new RSA 2048 key. It never outlives its
+ * authority: the earlier end counts.
+ *
+ * @throws RangeError for a common name or a lifetime that no certificate can have; AuthorityError as above.
+ */
+export async function issueClientCertificate (options: ClientCertificateOptions): Promise<IssuedCertificate> {
+  requireCommonName(options.commonName)
+  return await issueLeaf(options, options.commonName, [
+    { name: 'keyUsage', critical: true, digitalSignature: true },
+    { name: 'extKeyUsage', clientAuth: true },
+  ])
+}
+
+async function issueLeaf (
+  { authority, validDays, now }: LeafOptions, commonName: string, extensions: readonly object[],
+): Promise<IssuedCertificate> {
   const issuer = readIssuer(authority)
-  const asked = endOfValidity(now, options.validDays)
+  const asked = endOfValidity(now, validDays)
   const issuerEnd = issuer.validity.notAfter
   const keys = await generateRsaKeys()
   const certificate = beginCertificate(keys.publicKeyPem, now, asked < issuerEnd ? asked : issuerEnd)
-  const commonName = hosts.find(({ name }) => name.length <= maxCommonNameLength)?.name ?? 'acr-egress'
   certificate.setSubject(toDistinguishedName(commonName))
   certificate.setIssuer(issuer.subject.attributes.map(decodeAttribute))
   certificate.setExtensions([
     { name: 'basicConstraints', critical: true, cA: false },
-    { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true },
-    { name: 'extKeyUsage', serverAuth: true },
-    { name: 'subjectAltName', altNames: hosts.map(toAltName) },
+    ...extensions,
     { name: 'subjectKeyIdentifier' },
     { name: 'authorityKeyIdentifier', keyIdentifier: readKeyIdentifier(issuer) },
   ])
@@ -130,6 +156,11 @@ export function parseCertificateHost (text: string): CertificateHost | undefined
   // A last label of digits is a misspelt IPv4 address (RFC 3696 section 2).
   if (name.length > 253 || !labels.every(isLabel) || /^[0-9]+$/.test(labels.at(-1) ?? '')) return undefined
   return { kind: 'dns', name }
+}
+
+function requireCommonName (text: string): void {
+  if (text !== '' && text.length <= maxCommonNameLength) return
+  throw new RangeError(`a common name has 1 to ${maxCommonNameLength} characters, not ${text.length}; write another`)
 }
 
 function requireHost (text: string): CertificateHost {

@@ -8,4 +8,5 @@ export const metricsOptions: MetricsOptions = {
   pipes: () => ({ idle: 3, lent: 2 }),
   dnsCacheEntries: () => 7,
   serviceTags: () => ({ ageSeconds: 60, tags: [{ tag: 'AzureContainerRegistry', prefixes: 5, changeNumber: 9 }] }),
+  tlsFiles: () => [{ kind: 'server', file: '/etc/acr-egress/tls.crt', expiresAtSeconds: 1_800_000_000 }],
 }

@@ -28,7 +28,7 @@ export async function startListener (t: Test, options: Partial<ListenerOptions> 
     events: {
       connectionOpened: () => { counted.push('opened') },
       connectionClosed: () => { counted.push('closed') },
-      handshakeFailed: () => { counted.push('failed') },
+      handshakeFailed: (failure) => { counted.push(failure) },
       connectionDropped: (limit) => { counted.push(`dropped by ${limit}`) },
     },
     isTransparent: false,

@@ -33,6 +33,9 @@ export interface RawClientOptions {
   readonly port: number
   /** Speaks TLS, and trusts this authority (PEM). */
   readonly ca?: string
+  /** Its own certificate and key (PEM), where it is asked for one. */
+  readonly cert?: string
+  readonly key?: string
   /** Comes from this address. */
   readonly localAddress?: string
   /** Goes on sending after the other side's end. */
@@ -41,12 +44,12 @@ export interface RawClientOptions {
 
 /** Connects, and has a connection when it resolves; the test's end destroys it. */
 export async function connectRaw (t: Test, options: RawClientOptions): Promise<RawClient> {
-  const { ca, ...address } = options
+  const { ca, cert, key, ...address } = options
   const tcp = connect({ ...address, noDelay: true })
   t.teardown(() => { tcp.destroy() })
   await once(tcp, 'connect')
   if (ca === undefined) return collect(tcp, tcp)
-  const stream = connectTls({ socket: tcp, ca, host: options.host })
+  const stream = connectTls({ socket: tcp, ca, cert, key, host: options.host })
   t.teardown(() => { stream.destroy() })
   await once(stream, 'secureConnect')
   return collect(stream, tcp)

@@ -1,13 +1,17 @@
+import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { parseDocument } from 'yaml'
 import { UsageError } from '../../../src/cli/args.ts'
 import { certsCommand } from '../../../src/cli/certs.ts'
 import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
 import { runHere } from '../../support/command-run.ts'
+
+const execute = promisify(execFile)
 
 async function run (...argv: string[]): ReturnType<typeof runHere> {
   return await runHere(certsCommand, argv)
@@ -90,6 +94,61 @@ t.test('with --force the server certificate is replaced and the authority is kep
   t.strictSame((await readdir(dir)).sort(), ['ca.crt', 'ca.key', 'server.crt', 'server.key'], 'nothing temporary is left')
 })
 
+t.test('client writes an authority of clients and a certificate that is good for clients only', async t => {
+  const dir = createDirectory(t)
+  const { code, stdout, stderr } = await run('client', '--name', 'line1.plant', '--dir', dir, '--days', '30')
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  t.strictSame((await readdir(dir)).sort(), ['client-ca.crt', 'client-ca.key', 'client-line1.plant.crt', 'client-line1.plant.key'])
+  for (const name of ['client-ca.key', 'client-line1.plant.key']) t.equal(await readMode(join(dir, name)), 0o600, name)
+  const client = await readCertificate(join(dir, 'client-line1.plant.crt'))
+  t.equal(client.subject, 'CN=line1.plant')
+  t.same(client.keyUsage, ['1.3.6.1.5.5.7.3.2'], 'its one extended use is to be a TLS client')
+  t.equal(countDays(client), 30)
+  const block = /^listen:\n( .*\n)+/m.exec(stdout)?.[0] ?? ''
+  t.strictSame(parseDocument(block).toJS(), { listen: { tls: { clientCaFile: join(dir, 'client-ca.crt') } } })
+  t.match(stdout, '/etc/docker/certs.d/REGISTRY/client.cert')
+
+  await run('init', '--host', 'gateway.example', '--dir', dir)
+  const verify = async (purpose: string, ca: string, leaf: string) => await execute('openssl', [
+    'verify', '-x509_strict', '-purpose', purpose, '-CAfile', join(dir, ca), join(dir, leaf),
+  ]).then(({ stdout }) => stdout, () => 'refused')
+  t.match(await verify('sslclient', 'client-ca.crt', 'client-line1.plant.crt'), ': OK')
+  t.match(await verify('sslserver', 'ca.crt', 'server.crt'), ': OK')
+  t.equal(await verify('sslserver', 'client-ca.crt', 'client-line1.plant.crt'), 'refused')
+  t.equal(await verify('sslclient', 'ca.crt', 'server.crt'), 'refused')
+  t.equal(await verify('sslclient', 'ca.crt', 'client-line1.plant.crt'), 'refused', 'the two authorities are apart')
+})
+
+t.test('further clients have certificates from the same authority, and only --force replaces one', async t => {
+  const dir = createDirectory(t)
+  await run('client', '--name', 'a', '--dir', dir)
+  const authority = await readFile(join(dir, 'client-ca.crt'), 'utf8')
+  const first = await readFile(join(dir, 'client-a.crt'), 'utf8')
+  const second = await run('client', '--name', 'b', '--dir', dir)
+  t.equal(second.code, 0)
+  t.match(second.stdout, 'kept: the gateway need not be told anew')
+  const again = await run('client', '--name', 'a', '--dir', dir)
+  t.equal(again.code, 2)
+  t.match(again.stderr, `${dir} already holds client-a.key, client-a.crt; nothing was written. Write --force`)
+  t.equal(await readFile(join(dir, 'client-a.crt'), 'utf8'), first)
+  t.equal((await run('client', '--name', 'a', '--dir', dir, '--force')).code, 0)
+  t.not(await readFile(join(dir, 'client-a.crt'), 'utf8'), first)
+  t.equal(await readFile(join(dir, 'client-ca.crt'), 'utf8'), authority)
+  await rm(join(dir, 'client-ca.key'))
+  const half = await run('client', '--name', 'c', '--dir', dir)
+  t.match(half.stderr, 'holds client-ca.crt without client-ca.key; bring client-ca.key back, or move client-ca.crt away to ' +
+    'begin a new authority, which the gateway must then be told to trust')
+})
+
+t.test('a renewed key stays readable by those who could read it, and by nobody else', async t => {
+  const dir = createDirectory(t)
+  await run('init', '--host', 'gateway.example', '--dir', dir)
+  await chmod(join(dir, 'server.key'), 0o644)
+  await run('init', '--host', 'gateway.example', '--dir', dir, '--force')
+  t.equal(await readMode(join(dir, 'server.key')), 0o640)
+})
+
 t.test('half an authority is not taken for none', async t => {
   const dir = createDirectory(t)
   await run('init', '--host', 'gateway.example', '--dir', dir)
@@ -143,8 +202,16 @@ t.test('a directory with unusual letters is quoted in the configuration', async 
 t.test('wrong words are usage errors that say what to write', async t => {
   const dir = createDirectory(t)
   const table: ReadonlyArray<readonly [readonly string[], string]> = [
-    [[], 'certs: say what to do; write acr-egress certs init --host NAME'],
     [['inti', '--host', 'a.example'], 'certs inti: no such action; did you mean init?'],
+    [['init', '--name', 'a'], '--name: no such flag'],
+    [['client'], '--name is missing; write --name NAME'],
+    [['client', 'line1'], 'line1 is too much; write --name NAME'],
+    [['client', '--name', 'a/b'], '--name a/b: write 1 to 64 letters and digits'],
+    [['client', '--name', '..'], '--name ..: write 1 to 64'],
+    [['client', '--name', '.a'], '--name .a: write 1 to 64'],
+    [['client', '--name', 'x'.repeat(65)], ': write 1 to 64'],
+    [['client', '--name', 'CA'], '--name ca: that is the authority'],
+    [['client', '--name', 'a', '--host', 'a.example'], '--host: no such flag'],
     [['init'], '--host is missing; write --host NAME'],
     [['init', 'a.example'], 'a.example is too much; write each name as --host NAME'],
     [['init', '--host', 'https://a.example'], 'without scheme'],
@@ -159,5 +226,6 @@ t.test('wrong words are usage errors that say what to write', async t => {
     t.ok(error instanceof UsageError, argv.join(' '))
     t.match((error as Error).message, message)
   }
+  await t.rejects(run(), { message: 'certs: say what to do; write acr-egress certs init or client' })
   await t.rejects(stat(dir), { code: 'ENOENT' }, 'nothing was written')
 })

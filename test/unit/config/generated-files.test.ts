@@ -54,9 +54,10 @@ t.test('the example loads, and what is commented out in it is the default', asyn
 })
 
 t.test('the examples in the example are good too, and with them it shows every key', async (t) => {
-  const everything = example.replace(/^( *)#(?=[a-z#]| {2})/gm, '$1').replace(/^( *)#(?=[a-z])/gm, '$1')
-    // The certificate is nobody's.
-    .replace(/^( *)(tls: .*)$/m, '$1# $2')
+  const uncomment = (text: string) => text.replace(/^( *)#(?=[a-z#]| {2})/gm, '$1')
+  const everything = uncomment(uncomment(uncomment(example)))
+    // The certificates are nobody's.
+    .replace(/^( *)tls:\n(?:\1 .*\n)+/m, (block) => block.replace(/^/gm, '# '))
     // And these files are not here.
     .replace(/^( *)((?:serviceTagsFile|passwordFile): .*)$/gm, '$1# $2')
   for (const { path } of listKeys()) t.match(everything, new RegExp(`\\b${path.split('.').at(-1)?.replace('[]', '') ?? ''}:`), path)

@@ -3,9 +3,11 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { describeConfiguration } from '../../../src/config/effective.ts'
 import { type LoadResult, loadConfiguration } from '../../../src/config/load.ts'
 import { formatProblem } from '../../../src/config/problem.ts'
 import { issueAuthority, issueServerCertificate } from '../../../src/tls/certificates.ts'
+import { createOpensslAuthority } from '../../support/openssl-authority.ts'
 
 const now = new Date()
 const dayMs = 86_400_000
@@ -51,7 +53,9 @@ t.test('a certificate and its key are read from beside the configuration file', 
     warnings: [],
     configuration: {
       listen: {
-        tls: { certFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key'), certificatePem: pair.chainPem, keyPem: pair.keyPem },
+        tls: {
+          pairs: [{ certFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key'), certificatePem: pair.chainPem, keyPem: pair.keyPem }],
+        },
       },
     },
   })
@@ -118,4 +122,72 @@ t.test('a certificate at or near its end is a warning', async (t) => {
   t.match(await listWarnings(after(45)), [/^4:15: listen\.tls\.certFile: the certificate expires on \d{4}-\d\d-\d\d, in 1[45] days; put a new one/])
   t.match(await listWarnings(after(61)), [/^4:15: listen\.tls\.certFile: the certificate expired on \d{4}-\d\d-\d\d; put a new one/])
   t.match(await listWarnings(after(-2)), [/^4:15: listen\.tls\.certFile: the certificate is not valid before .*; see that the clock/])
+})
+
+t.test('all of the files are read, and shown as they are named', async (t) => {
+  const own = createOpensslAuthority(t)
+  const further = own.issueServer(['other.example'])
+  const contents = { 'b.crt': further.cert, 'b.key': further.key, 'ca.crt': own.cert, 'ca.crl': own.issueList() }
+  for (const [name, text] of Object.entries(contents)) await writeFile(join(folder, name), text, { mode: 0o600 })
+  await load({})
+  const all = join(folder, 'all.yaml')
+  const keys = '{certFile: tls.crt, keyFile: tls.key, furtherCertificates: [{certFile: b.crt, keyFile: b.key}], clientCaFile: ca.crt, clientCrlFile: ca.crl}'
+  await writeFile(all, `registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\nlisten: {tls: ${keys}}\n`)
+  const result = await loadConfiguration({ file: all })
+  t.match(result, { ok: true, warnings: [] })
+  if (!result.ok) return
+  t.match(result.configuration.listen.tls, {
+    pairs: [{ names: ['gateway.example'] }, { names: ['other.example'] }],
+    clientAuthorities: { caFile: join(folder, 'ca.crt'), revocation: { crlFile: join(folder, 'ca.crl') } },
+  })
+  t.match(describeConfiguration(result.configuration), {
+    listen: {
+      tls: {
+        certFile: join(folder, 'tls.crt'),
+        keyFile: join(folder, 'tls.key'),
+        furtherCertificates: [{ certFile: join(folder, 'b.crt'), keyFile: join(folder, 'b.key') }],
+        clientCaFile: join(folder, 'ca.crt'),
+        clientCrlFile: join(folder, 'ca.crl'),
+      },
+    },
+  })
+})
+
+t.test('each problem of each file is said at its place, whatever else is wrong', async (t) => {
+  await load({})
+  const bad = join(folder, 'bad.yaml')
+  const problemsOf = async (listen: string): Promise<string[]> => {
+    await writeFile(bad, `registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\nlisten:\n${listen}`)
+    const result = await loadConfiguration({ file: bad })
+    return result.ok ? [] : result.problems.map((problem) => formatProblem(problem).replace(`${bad}:`, ''))
+  }
+  t.match(await problemsOf([
+    '  tls:', '    certFile: tls.crt', '    keyFile: 5', '    furtherCertificates:', '      - {certFile: tls.crt, keyFile: absent.key}',
+    '      - {certFile: absent.crt}', '      - tls.crt', '    clientCaFile: tls.key', '    clientCrlFile: [tls.crt]', '',
+  ].join('\n')), [
+    /^5:14: listen\.tls\.keyFile: expected the path of a file, found the number 5/,
+    /^7:38: listen\.tls\.furtherCertificates\[0\]\.keyFile: .*absent\.key does not exist/,
+    /^8:9: listen\.tls\.furtherCertificates\[1\]\.keyFile: is missing/,
+    /^8:20: listen\.tls\.furtherCertificates\[1\]\.certFile: .*absent\.crt does not exist/,
+    /^9:9: listen\.tls\.furtherCertificates\[2\]: expected a map/,
+    /^10:19: listen\.tls\.clientCaFile: the file holds no certificate in PEM form/,
+    /^11:20: listen\.tls\.clientCrlFile: expected the path of a file, found a list/,
+  ])
+  t.match(await problemsOf('  tls: {certFile: tls.crt, keyFile: tls.key, clientCrlFile: tls.crt}\n'), [
+    /^3:46: listen\.tls\.clientCrlFile: has no effect without the authority/, /clientCrlFile: the file holds no revocation list/,
+  ])
+  await writeFile(join(folder, 'ca.crt'), createOpensslAuthority(t).cert)
+  t.match(await problemsOf('  transparent: true\n  tls: {certFile: tls.crt, keyFile: tls.key, clientCaFile: ca.crt}\n'), [
+    /^3:16: listen\.transparent: devices that come without a CONNECT cannot show the gateway a certificate.*; drop one/,
+  ])
+})
+
+t.test('what a certificate is called cannot harm a terminal', async (t) => {
+  await load({})
+  const evil = createOpensslAuthority(t).issueClient({ subject: '/CN=\x1b[31m\u202eevil' })
+  await writeFile(join(folder, 'ca.crt'), evil.cert)
+  const bad = join(folder, 'evil.yaml')
+  await writeFile(bad, 'registries: [{loginServer: contoso.azurecr.io}]\nlisten: {tls: {certFile: tls.crt, keyFile: tls.key, clientCaFile: ca.crt}}\n')
+  const result = await loadConfiguration({ file: bad })
+  t.match(result.ok ? '' : formatProblem(result.problems[0] ?? { key: '', message: '' }), /no authority's, CN=\\1B\[31m\\E2\\80\\AEevil; write/)
 })

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { watchFile } from '../../../src/host/file-watch.ts'
+import { watchFiles } from '../../../src/host/file-watch.ts'
 import { absentStamp, readStamp } from '../../../src/host/text-file.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 
@@ -10,12 +10,11 @@ const never = 3_600_000
 /** A watch that looks only when it is told to, and what it has told of. */
 async function watch (t: Test, file: string, onChange = async (): Promise<void> => {}) {
   const told: string[] = []
-  const { look, close } = watchFile({
-    file,
-    stamp: await readStamp(file),
+  const { look, close } = watchFiles({
+    files: [{ file, stamp: await readStamp(file) }],
     intervalMs: never,
-    onChange: async (stamp) => {
-      told.push(stamp)
+    onChange: async () => {
+      told.push(await readStamp(file))
       await onChange()
     },
   })
@@ -137,8 +136,10 @@ t.test('there is one look at a time, and it lasts until what it told of has been
 t.test('it looks by itself until it is closed', async (t) => {
   const file = join(t.testdir({ a: 'first' }), 'a')
   const told: string[] = []
-  const { close, look } = watchFile({
-    file, stamp: await readStamp(file), intervalMs: 2, onChange: async (stamp) => { told.push(stamp) },
+  const { close, look } = watchFiles({
+    files: [{ file, stamp: await readStamp(file) }],
+    intervalMs: 2,
+    onChange: async () => { told.push(await readStamp(file)) },
   })
   t.teardown(close)
   await writeFile(file, 'the second')
@@ -148,4 +149,42 @@ t.test('it looks by itself until it is closed', async (t) => {
   await look()
   await look()
   t.equal(told.length, 1, 'nothing is told any more')
+})
+
+t.test('of several files, a state is told of when all of them are still', async (t) => {
+  const folder = t.testdir({ a: 'first', b: 'first' })
+  const [a, b] = [join(folder, 'a'), join(folder, 'b')]
+  const files = await Promise.all([a, b].map(async (file) => ({ file, stamp: await readStamp(file) })))
+  let told = 0
+  const { look, close } = watchFiles({ files, intervalMs: never, onChange: async () => { told++ } })
+  t.teardown(close)
+  await writeFile(a, 'the second')
+  await look()
+  await writeFile(b, 'the second')
+  await look()
+  t.equal(told, 0, 'the other one has only just changed')
+  await look()
+  await look()
+  t.equal(told, 1)
+})
+
+t.test('what was told of is told of again when asked for, once', async (t) => {
+  const file = join(t.testdir({ a: 'first' }), 'a')
+  let told = 0
+  const { look, close, tellAgain } = watchFiles({
+    files: [{ file, stamp: await readStamp(file) }],
+    intervalMs: never,
+    onChange: async () => {
+      told++
+      if (told === 1) tellAgain()
+    },
+  })
+  t.teardown(close)
+  await writeFile(file, 'the second')
+  await look()
+  await look()
+  t.equal(told, 1)
+  await look()
+  await look()
+  t.equal(told, 2)
 })

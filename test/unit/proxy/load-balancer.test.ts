@@ -11,13 +11,14 @@ import {
 } from '../../support/proxy-headers.ts'
 import { type RunningListener, startListener } from '../../support/proxy-listener.ts'
 import { type RawClient, connectRaw } from '../../support/raw-client.ts'
+import { createTlsFiles } from '../../support/tls-files.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 import { readCidr } from '../net/addresses.ts'
 
 const balancer = '127.0.0.7'
 const connectHead = Buffer.from('CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n')
 const { ca, files } = await issueProxyCertificate()
-const tls = { certificatePem: files['server.crt'] ?? '', keyPem: files['server.key'] ?? '' }
+const tls = createTlsFiles({ pairs: [{ cert: files['server.crt'] ?? '', key: files['server.key'] ?? '' }] })
 const headers = {
   'version 1': writeVersion1(proxiedFrom('203.0.113.9', 40_001)),
   'version 1, IPv6': writeVersion1(proxiedFrom('2001:db8::9', 40_001)),

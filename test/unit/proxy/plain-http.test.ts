@@ -4,6 +4,7 @@ import { type Socket, createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { listenOnLoopback } from '../../../src/lab/loopback.ts'
 import { parseAddress } from '../../../src/net/address.ts'
+import { noCertificateAsked } from '../../../src/proxy/client-certificate.ts'
 import { createHeadParser } from '../../../src/proxy/head-parser.ts'
 import { servePlain } from '../../../src/proxy/plain-http.ts'
 import { createSetupRates } from '../../../src/proxy/setup-rates.ts'
@@ -67,7 +68,8 @@ async function startProxy (t: Test, port: number, more: Partial<TunnelServices> 
       if (served.has(stream)) return
       served.add(stream)
       const socket = stream as Socket
-      void servePlain({ client: { address, port: 1 }, end: { stream, socket }, request, response }, services)
+      const client = { address, port: 1, certificate: noCertificateAsked }
+      void servePlain({ client, end: { stream, socket }, request, response }, services)
     },
     unusable: (stream) => stream.end('HTTP/1.1 400 bad_request: unusable\r\n\r\n'),
     broken: (stream) => stream.destroy(),

@@ -12,6 +12,7 @@ import { httpVoice } from '../../../src/proxy/reply.ts'
 import { createSetupRates } from '../../../src/proxy/setup-rates.ts'
 import { type Denied, deny, refuse } from '../../../src/refusal/reasons.ts'
 import { createDirectReach } from '../../../src/proxy/direct-reach.ts'
+import { noCertificateAsked } from '../../../src/proxy/client-certificate.ts'
 import { createSlowTargets } from '../../../src/proxy/slow-targets.ts'
 import { createTunnelTable } from '../../../src/proxy/tunnel-table.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
@@ -88,7 +89,7 @@ async function openRequest (t: Test, early = '') {
   const [socket] = await accepted
   socket.on('error', () => {})
   const request: TunnelRequest = {
-    client: { address: loopbackAddress, port: socket.remotePort },
+    client: { address: loopbackAddress, port: socket.remotePort, certificate: noCertificateAsked },
     end: { stream: socket, socket },
     target,
     early: Buffer.from(early),

@@ -4,11 +4,13 @@ import { cacheResults } from '../../../src/dns/names.ts'
 import { queryOutcomes } from '../../../src/dns/resolver.ts'
 import { attemptOutcomes } from '../../../src/proxy/dial.ts'
 import { connectionLimits } from '../../../src/proxy/listener.ts'
+import { handshakeFailures } from '../../../src/proxy/handshake-failure.ts'
 import { reasonWords } from '../../../src/refusal/reasons.ts'
 import { relayOutcomes } from '../../../src/relay/ends.ts'
 import { tagUpdateResults } from '../../../src/tags/tag-keeper.ts'
 import { type Metrics, createMetrics } from '../../../src/telemetry/metrics.ts'
 import { type Sample, readExposition } from './exposition.ts'
+import { tlsUpdateResults } from '../../../src/tls/tls-keeper.ts'
 import { metricsOptions } from '../../support/metrics-options.ts'
 
 /** The samples of a series, without the prefix in its name. */
@@ -32,7 +34,7 @@ const data = { registry: 'contoso.azurecr.io', class: 'data', region: 'eastus' }
 /** Lets everything happen once. */
 function exerciseAll (metrics: Metrics): void {
   metrics.connectionOpened()
-  metrics.handshakeFailed()
+  for (const failure of handshakeFailures) metrics.handshakeFailed(failure)
   for (const limit of connectionLimits) metrics.connectionDropped(limit)
   for (const outcome of attemptOutcomes) metrics.attempted(outcome)
   for (const outcome of queryOutcomes) metrics.queried(outcome)
@@ -42,6 +44,7 @@ function exerciseAll (metrics: Metrics): void {
     metrics.wouldRefuse(reason)
   }
   for (const result of tagUpdateResults) metrics.tagsUpdated(result)
+  for (const result of tlsUpdateResults) metrics.tlsUpdated(result)
   metrics.addressesChanged()
   for (const outcome of relayOutcomes) {
     metrics.tunnelOpened(data, { fromClient: 1, fromUpstream: 2 }, 0.01)({ outcome, durationSeconds: 1 })
@@ -79,7 +82,9 @@ t.test('the labels of our own series, and their values, are closed sets', async 
     tunnels_active: { registry: registries, class: endpointClasses },
     client_connections_active: {},
     client_connections_dropped_total: { limit: connectionLimits },
-    tls_handshake_failures_total: {},
+    tls_handshake_failures_total: { reason: handshakeFailures },
+    tls_reloads_total: { result: tlsUpdateResults },
+    tls_expiry_timestamp_seconds: { kind: ['server'], file: ['/etc/acr-egress/tls.crt'] },
     connect_attempts_total: { outcome: attemptOutcomes },
     dns_queries_total: { outcome: queryOutcomes },
     dns_cache_total: { result: cacheResults },
@@ -168,14 +173,14 @@ t.test('connections, handshakes, attempts, questions and look-ups are counted', 
   metrics.connectionOpened()
   metrics.connectionOpened()
   metrics.connectionClosed()
-  metrics.handshakeFailed()
+  metrics.handshakeFailed('timeout')
   metrics.connectionDropped('client')
   metrics.attempted('connected')
   metrics.attempted('connected')
   metrics.queried('answered')
   metrics.lookedUp('hit')
   t.same(await readValues(metrics, 'client_connections_active'), { '': 1 })
-  t.same(await readValues(metrics, 'tls_handshake_failures_total'), { '': 1 })
+  t.same(await readValues(metrics, 'tls_handshake_failures_total'), { timeout: 1 })
   t.same(await readValues(metrics, 'client_connections_dropped_total'), { client: 1 })
   t.same(await readValues(metrics, 'connect_attempts_total'), { connected: 2 })
   t.same(await readValues(metrics, 'dns_queries_total'), { answered: 1 })
@@ -187,7 +192,7 @@ t.test('connections, handshakes, attempts, questions and look-ups are counted', 
 
 t.test('two gateways in one process count apart', async (t) => {
   const [one, other] = [createTestMetrics(), createTestMetrics()]
-  one.handshakeFailed()
-  t.same(await readValues(one, 'tls_handshake_failures_total'), { '': 1 })
-  t.same(await readValues(other, 'tls_handshake_failures_total'), { '': 0 })
+  one.handshakeFailed('timeout')
+  t.same(await readValues(one, 'tls_handshake_failures_total'), { timeout: 1 })
+  t.same(await readValues(other, 'tls_handshake_failures_total'), {})
 })

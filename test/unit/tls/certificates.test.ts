@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import {
-  AuthorityError, issueAuthority, issueServerCertificate, parseCertificateHost,
+  AuthorityError, issueAuthority, issueClientCertificate, issueServerCertificate, parseCertificateHost,
 } from '../../../src/tls/certificates.ts'
 
 const run = promisify(execFile)
@@ -90,6 +90,22 @@ t.test('openssl verifies both by its strictest rules', async t => {
     t.match(text, /Key Usage: critical\n +Digital Signature, Key Encipherment\n/)
     t.match(text, /Authority Key Identifier/)
   }
+})
+
+t.test('a client certificate is for a client and for nothing else, by openssl\'s strictest rules', async t => {
+  const { certificatePem, chainPem, keyPem } = await issueClientCertificate({ authority, commonName: 'line1', validDays: 7, now })
+  const leaf = new X509Certificate(certificatePem)
+  t.ok(leaf.verify(caKey))
+  t.equal(leaf.subject, 'CN=line1')
+  t.ok(leaf.checkPrivateKey(createPrivateKey(keyPem)))
+  t.equal(chainPem, certificatePem + authority.certificatePem)
+  const dir = t.testdir({ 'ca.pem': authority.certificatePem, 'leaf.pem': certificatePem })
+  const verify = (purpose: string) => run('openssl', [
+    'verify', '-x509_strict', '-purpose', purpose, '-CAfile', join(dir, 'ca.pem'), join(dir, 'leaf.pem'),
+  ])
+  t.match((await verify('sslclient')).stdout, 'leaf.pem: OK')
+  await t.rejects(verify('sslserver'))
+  await t.rejects(issueClientCertificate({ authority, commonName: '', validDays: 1, now }), RangeError)
 })
 
 t.test('serial numbers are positive and have 16 bytes', async t => {
