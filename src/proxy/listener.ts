@@ -2,17 +2,15 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Address, parseAddress, unmapAddress } from '../net/address.ts'
 import type { CidrSet } from '../net/cidr-set.ts'
-import { clientKey } from '../net/client-key.ts'
 import { neverCut } from '../net/cut-signal.ts'
 import type { HostName } from '../net/host-name.ts'
 import { hasProxyOpening } from '../net/proxy-header.ts'
-import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
-import { createTally } from '../net/tally.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
 import type { TlsFiles } from '../tls/tls-files.ts'
 import { alertVoice } from './alert.ts'
 import { type CertificateDecision, noCertificateAsked } from './client-certificate.ts'
+import { type Connection, type ConnectionEvents, createConnections } from './connections.ts'
 import { readFirstBytes } from './first-bytes.ts'
 import type { HandshakeFailure } from './handshake-failure.ts'
 import { type ConnectHead, createHeadParser } from './head-parser.ts'
@@ -35,16 +33,9 @@ export interface UnusableRequest {
   readonly voice: Voice
 }
 
-/** On whose connections there is a limit: all together, and those of each client. */
-export const connectionLimits = ['gateway', 'client'] as const
-
 /** What the listener counts; the verbs of the metrics. */
-export interface ConnectionEvents {
-  connectionOpened (): void
-  connectionClosed (): void
+export interface ListenerEvents extends ConnectionEvents {
   handshakeFailed (failure: HandshakeFailure): void
-  /** One was closed as it came, since there were as many as there may be. */
-  connectionDropped (limit: typeof connectionLimits[number]): void
 }
 
 export interface ListenerOptions {
@@ -63,7 +54,7 @@ export interface ListenerOptions {
    * the client that this names. From all others it is no request that can be read.
    */
   readonly loadBalancers: Pick<CidrSet, 'find'>
-  readonly events: ConnectionEvents
+  readonly events: ListenerEvents
   /** How the gateway names itself to a parent proxy, where it has one: what comes back with that name is refused. */
   readonly pseudonym?: string
   /** Milliseconds since the epoch, for the dates of client certificates; the system's clock unless told. */
@@ -90,27 +81,6 @@ export interface Listener {
   close (): void
 }
 
-/** A connection from its opening until it is closed, or out of Node's hands. */
-interface Connection extends Listed {
-  /** A load balancer, until it has said whose connection this is. */
-  client: Client
-  /** Whom it counts for, once it does. */
-  countedFor?: string
-  readonly socket: Socket
-  /** Set once an answer in HTTP would be understood: some clear text has come, or TLS is up. */
-  stream?: Duplex
-  /** Runs until there is a request, or is known to be none. */
-  timer?: NodeJS.Timeout | undefined
-  /** Heads that have been read from it. */
-  requests: number
-  /** How many bytes it had sent when it was last told to ask anew. */
-  answeredAtByte?: number
-}
-
-/** The connection that a socket is, or that TLS is over: on the stream itself, for what roster.ts says of maps. */
-const connectionOf = Symbol('connection')
-type Owned = Duplex & { [connectionOf]?: Connection }
-
 // A client asks once, and once more with a password; what is more is one that does not listen.
 const maxRequests = 4
 // Finds a client that vanished without a word; the kernel's own default is two hours.
@@ -120,8 +90,9 @@ const keepAliveMs = 60_000
 export function createListener (options: ListenerOptions): Listener {
   const { events, headTimeoutMs, maxConnections, maxConnectionsPerClient, loadBalancers, isTransparent } = options
   const { onTunnel, onPlain, onUnusable } = options
-  const connections: Roster<Connection> = []
-  const connectionsByClient = createTally()
+  const connections = createConnections({
+    maxPerClient: maxConnectionsPerClient, timeoutMs: headTimeoutMs, events, onExpired: giveUp,
+  })
   const hellos = createRepeatedHellos()
   const tls = options.tls === undefined
     ? undefined
@@ -142,13 +113,13 @@ export function createListener (options: ListenerOptions): Listener {
 
   const heads = createHeadParser({
     connect (stream, head) {
-      const connection = claim(stream)
+      const connection = connections.claim(stream)
       if (connection !== undefined) onTunnel(createRequest(connection, stream, head))
       // Already refused; Node stops reading at a CONNECT, and the rest must still be thrown away.
       else stream.resume()
     },
     plain (stream, request, response) {
-      const connection = claim(stream)
+      const connection = connections.claim(stream)
       if (connection !== undefined) onPlain({ ...endOf(connection, stream), request, response })
       else request.resume()
     },
@@ -166,32 +137,12 @@ export function createListener (options: ListenerOptions): Listener {
     // Until it has shaken hands.
     const certificate = tls?.decideWithoutTls() ?? noCertificateAsked
     const client = { address, port: socket.remotePort, certificate }
-    const connection: Connection = { client, socket, index: -1, requests: 0 }
     // A load balancer has the connections of many clients.
     const isPassedOn = loadBalancers.find(address) !== undefined
-    if (!isPassedOn && !countForClient(connection)) return
-    connection.timer = setTimeout(expire, headTimeoutMs, connection)
-    enlist(connections, connection)
-    ;(socket as Owned)[connectionOf] = connection
-    events.connectionOpened()
-    // Whoever has the connection sees it close; that it closed by an error matters to the relay only, which looks.
-    socket.on('error', ignoreError)
-    socket.once('close', closed)
+    const connection = connections.open(socket, client, !isPassedOn)
+    if (connection === undefined) return
     if (isPassedOn) void introduce(connection)
     else socket.once('readable', sniff)
-  }
-
-  /** Whether the client may have one more; if not, the connection is closed, as nothing can be said before TLS. */
-  function countForClient (connection: Connection): boolean {
-    const key = clientKey(connection.client.address)
-    if (connectionsByClient.count(key) >= maxConnectionsPerClient) {
-      events.connectionDropped('client')
-      connection.socket.destroy()
-      return false
-    }
-    connectionsByClient.add(key)
-    connection.countedFor = key
-    return true
   }
 
   /** Learns from a load balancer whose connection this is. */
@@ -201,25 +152,17 @@ export function createListener (options: ListenerOptions): Listener {
     if (introduction.kind === 'nobody') {
       socket.destroy()
     } else if (introduction.kind === 'refused') {
-      stopTimer(connection)
+      // Also when the time is up, and nobody hears it any more: whoever reads the log does.
+      connections.claim(socket)
       onUnusable({ ...endOf(connection, socket), target: '', refusal: introduction.refusal, voice: introduction.voice })
     } else {
       connection.client = introduction.client
-      if (countForClient(connection)) socket.once('readable', sniff)
+      if (connections.countForClient(connection)) socket.once('readable', sniff)
     }
   }
 
-  function closed (this: Socket): void {
-    const connection = (this as Owned)[connectionOf]
-    if (connection === undefined) return
-    stopTimer(connection)
-    strike(connections, connection)
-    if (connection.countedFor !== undefined) connectionsByClient.remove(connection.countedFor)
-    events.connectionClosed()
-  }
-
   function sniff (this: Socket): void {
-    const connection = (this as Owned)[connectionOf]
+    const connection = connections.find(this)
     const bytes = this.read() as Buffer | null
     if (bytes === null || connection === undefined) {
       this.destroy()
@@ -257,7 +200,7 @@ export function createListener (options: ListenerOptions): Listener {
   }
 
   function tunnelHello (socket: Socket, serverName: HostName, hello: Buffer): void {
-    const connection = claim(socket)
+    const connection = connections.claim(socket)
     if (connection === undefined) return
     const request = { ...endOf(connection, socket), target: `${serverName}:443`, early: hello, voice: alertVoice }
     if (hellos.hasMet(hello)) onUnusable({ ...request, refusal: refuseLoop(serverName) })
@@ -265,20 +208,20 @@ export function createListener (options: ListenerOptions): Listener {
   }
 
   function turnAway (stream: Duplex, refusal: Refusal, voice: Voice, target = ''): void {
-    const connection = claim(stream)
+    const connection = connections.claim(stream)
     if (connection !== undefined) onUnusable({ ...endOf(connection, stream), target, refusal, voice })
   }
 
   /** From here on the client understands an answer in HTTP. */
   function readHead (socket: Socket, stream: Duplex, certificate?: CertificateDecision): void {
-    const connection = (socket as Owned)[connectionOf]
+    const connection = connections.find(socket)
     if (connection?.timer === undefined) {
       stream.destroy()
       return
     }
     if (certificate !== undefined) connection.client = { ...connection.client, certificate }
     connection.stream = stream
-    ;(stream as Owned)[connectionOf] = connection
+    connections.carry(connection, stream)
     heads.read(stream)
   }
 
@@ -295,26 +238,16 @@ export function createListener (options: ListenerOptions): Listener {
     if (stream.destroyed) return
     if (early.length > 0) stream.unshift(early)
     connection.answeredAtByte = connection.socket.bytesRead
-    connection.timer = setTimeout(expire, headTimeoutMs, connection)
+    connections.takeBack(connection)
     heads.read(stream)
   }
 
-  /** Takes a connection out of the listener's hands; only the first who asks gets it. */
-  function claim (stream: Owned): Connection | undefined {
-    const connection = stream[connectionOf]
-    return connection !== undefined && stopTimer(connection) ? connection : undefined
-  }
-
-  function expire (connection: Connection): void {
-    const { stream, socket, answeredAtByte } = connection
-    // Who has been answered and asks nothing more is told nothing more.
-    if (stream !== undefined && socket.bytesRead !== answeredAtByte) {
-      turnAway(stream, refuseSlow(headTimeoutMs), httpVoice)
-      return
-    }
-    stopTimer(connection)
+  /** The time is up. */
+  function giveUp ({ client, stream, socket, answeredAtByte }: Connection): void {
     if (stream === undefined && tls !== undefined) tls.expire(socket)
-    else socket.destroy()
+    // Who has been answered and asks nothing more is told nothing more.
+    else if (stream === undefined || socket.bytesRead === answeredAtByte) socket.destroy()
+    else onUnusable({ client, end: { stream, socket }, target: '', refusal: refuseSlow(headTimeoutMs), voice: httpVoice })
   }
 
   server.on('connection', accept)
@@ -338,22 +271,12 @@ export function createListener (options: ListenerOptions): Listener {
     stopAccepting: () => { server.close() },
     close () {
       server.close()
-      for (const { socket } of [...connections]) socket.destroy()
+      connections.destroyAll()
     },
   }
 }
 
-function ignoreError (): void {}
-
 const nothing = Buffer.alloc(0)
-
-/** Whether it ran: while it does, the connection is the listener's. */
-function stopTimer (connection: Connection): boolean {
-  if (connection.timer === undefined) return false
-  clearTimeout(connection.timer)
-  connection.timer = undefined
-  return true
-}
 
 /**
  * The address of a peer as Node gives it: IPv4 as IPv4, also on a socket for both families, and a link-local address

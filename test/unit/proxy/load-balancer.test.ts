@@ -119,6 +119,15 @@ t.test('TLS behind a header is TLS, in one segment with it and not', async (t) =
   }
 })
 
+t.test('TLS that asks for a tunnel by its server name has its client from the header, too', async (t) => {
+  const running = await start(t, { isTransparent: true })
+  const tcp = (await connect(t, running)).socket
+  tcp.write(headers['version 2'])
+  connectTls({ socket: tcp, servername: 'contoso.azurecr.io' }).on('error', () => {})
+  await waitUntil(() => running.connects.length === 1, 'the hello')
+  t.match(running.connects, [{ target: 'contoso.azurecr.io:443', client: { address: { text: '203.0.113.9' }, port: 40_001 } }])
+})
+
 t.test('what a load balancer must send and does not is refused in words for whoever sets it up', async (t) => {
   const cases = [
     [connectHead, /^no PROXY protocol header from the load balancer 127\.0\.0\.7, which listen\.proxyProtocol names$/, httpVoice],
