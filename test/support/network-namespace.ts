@@ -7,7 +7,7 @@ export interface NamespaceRun {
   readonly stderr: string
 }
 
-const timeoutMs = 60_000
+const defaultTimeoutMs = 60_000
 const namespaces = ['--map-root-user', '--net', '--mount']
 
 /**
@@ -15,7 +15,7 @@ const namespaces = ['--map-root-user', '--net', '--mount']
  * is down, and an empty packet filter. Ends at the first command that fails. Throws when there is no such namespace
  * to be had: a test that needs one must not pass without it.
  */
-export function runInNamespace (script: string): NamespaceRun {
+export function runInNamespace (script: string, timeoutMs = defaultTimeoutMs): NamespaceRun {
   const probe = spawnSync('unshare', [...namespaces, 'true'], { encoding: 'utf8' })
   if (probe.status !== 0) {
     throw new Error(`no user and network namespace is to be had here (${probe.error?.message ?? probe.stderr.trim()}); ` +

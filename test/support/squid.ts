@@ -9,6 +9,8 @@ import { waitUntil } from './wait-until.ts'
 
 /** Debian's squid over a configuration. */
 export interface Squid {
+  /** On 127.0.0.1. */
+  readonly port: number
   /** What `squid -k parse` says of the configuration, without what it only notes. */
   readonly complaints: readonly string[]
   /** The status of the answer to a request, and of a 200 what came behind the head. */
@@ -17,14 +19,16 @@ export interface Squid {
 }
 
 export interface SquidOptions {
-  /** The configuration for a port. */
-  readonly render: (port: number) => string
+  /** The configuration for a port, and for a folder with the files. */
+  readonly render: (port: number, folder: string) => string
+  /** Files that the configuration names. */
+  readonly files?: Readonly<Record<string, string>>
   /** Addresses of names, which Squid asks nobody for. */
   readonly hosts: Readonly<Record<string, string>>
 }
 
 /** Starts Squid on loopback, with its files in a folder of its own, and connections that cannot leave the host. */
-export async function startSquid ({ render, hosts }: SquidOptions): Promise<Squid> {
+export async function startSquid ({ render, files = {}, hosts }: SquidOptions): Promise<Squid> {
   const program = findProgram('squid') ?? 'squid'
   // Its worker gives up root, so the folder is open; a fixture's parents may be closed to it.
   const folder = await mkdtemp(join(tmpdir(), 'acr-egress-squid-'))
@@ -32,7 +36,8 @@ export async function startSquid ({ render, hosts }: SquidOptions): Promise<Squi
   const port = await findFreePort()
   const config = join(folder, 'squid.conf')
   await writeFile(join(folder, 'hosts'), Object.entries(hosts).map(([name, address]) => `${address} ${name}\n`).join(''))
-  await writeFile(config, render(port) + [
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+  await writeFile(config, render(port, folder) + [
     `hosts_file ${folder}/hosts`,
     'pid_filename none',
     'access_log none',
@@ -61,7 +66,7 @@ export async function startSquid ({ render, hosts }: SquidOptions): Promise<Squi
     await close()
     throw error
   }
-  return { complaints, ask: async (head) => await askSquid(port, head), close }
+  return { port, complaints, ask: async (head) => await askSquid(port, head), close }
 }
 
 async function isListening (port: number): Promise<boolean> {
