@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { clientKey } from '../net/client-key.ts'
 import { type Listed, type Roster, enlist, strike } from '../net/roster.ts'
 import { createTally } from '../net/tally.ts'
-import type { Client } from './tunnel.ts'
+import type { Client } from './client.ts'
 
 /** A connection from its opening until it is closed, or out of Node's hands. */
 export interface Connection extends Listed {

@@ -1,5 +1,5 @@
 import { LookupError } from '../dns/names.ts'
-import { type Refusal, refuse } from '../refusal/reasons.ts'
+import { type Denied, type Refusal, refuse } from '../refusal/reasons.ts'
 import { DialError } from './dial.ts'
 import { ExchangeError } from './exchange.ts'
 import { describeParent } from './parent-refusals.ts'
@@ -14,6 +14,12 @@ export class TunnelFailure extends Error {
     super(refusal.reason, { cause })
     this.refusal = refusal
   }
+}
+
+/** What a decision grants; one that denies throws `TunnelFailure`. */
+export function permit<Decision extends { readonly allow: true } | Denied> (decision: Decision) {
+  if (!decision.allow) throw new TunnelFailure(decision.refusal)
+  return decision as Extract<Decision, { readonly allow: true }>
 }
 
 /**

@@ -20,7 +20,8 @@ import type { PlainRequest } from './plain-http.ts'
 import { createRepeatedHellos } from './repeated-hellos.ts'
 import { type Voice, httpVoice } from './reply.ts'
 import { judgeHello, refuseProblem } from './server-name.ts'
-import type { Client, TunnelRequest } from './tunnel.ts'
+import type { Client } from './client.ts'
+import type { TunnelRequest } from './tunnel.ts'
 
 /** A request that cannot be served: its head is none that can be read, or there is no whole head. */
 export interface UnusableRequest {

@@ -6,7 +6,7 @@ import { alertVoice } from './alert.ts'
 import { readFirstBytes } from './first-bytes.ts'
 import { type Voice, httpVoice } from './reply.ts'
 import { beginsHandshake } from './tls-front.ts'
-import type { Client } from './tunnel.ts'
+import type { Client } from './client.ts'
 
 /** Who is at the other end of a connection from a load balancer. */
 export type Introduction =

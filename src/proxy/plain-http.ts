@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { clientKey } from '../net/client-key.ts'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
 import type { RelayEnd } from '../relay/ends.ts'
+import { admitClient } from './admission.ts'
+import type { Client } from './client.ts'
 import { type Exchange, startExchange } from './exchange.ts'
-import { describeFailure } from './failure.ts'
+import { describeFailure, permit } from './failure.ts'
 import { readAuthorization } from './head-parser.ts'
 import { httpVoice } from './reply.ts'
 import { watchSetup } from './setup-watch.ts'
-import { type Client, type TunnelServices, openRecord, permit, refuseRequest } from './tunnel.ts'
+import { type TunnelServices, openRecord, refuseRequest } from './tunnel.ts'
 import type { TunnelPlace } from './tunnel-table.ts'
 
 /** Any request but CONNECT, whose head has been read. */
@@ -28,7 +30,7 @@ const maxContentBytes = 64 * 1024
  */
 export async function servePlain (plain: PlainRequest, services: TunnelServices): Promise<void> {
   const { client, end, request, response } = plain
-  const { setupRates, decideUser, reach, tunnels, log, connectTimeoutMs } = services
+  const { reach, tunnels, log, connectTimeoutMs } = services
   const policy = services.policy()
   const target = request.url ?? ''
   const record = openRecord(log, client, withoutQuery(target))
@@ -36,12 +38,7 @@ export async function servePlain (plain: PlainRequest, services: TunnelServices)
   let place: TunnelPlace | undefined
   let exchange: Exchange | undefined
   try {
-    permit(client.certificate)
-    permit(policy.decideClient(client.address))
-    permit(setupRates.admit(clientKey(client.address)))
-    if (decideUser !== undefined) {
-      record.authenticated(permit(await decideUser(client.address, readAuthorization(request), setup)).user)
-    }
+    await admitClient({ client, authorization: readAuthorization(request), policy, record }, setup, services)
     const decision = policy.decidePlain(target)
     record.judged(decision)
     const { authority, path, rule } = permit(decision)

@@ -1,27 +1,18 @@
-import { type Address, formatSocketAddress } from '../net/address.ts'
+import { formatSocketAddress } from '../net/address.ts'
 import { clientKey } from '../net/client-key.ts'
 import type { Policy } from '../policy/policy.ts'
-import { type Denied, reasons } from '../refusal/reasons.ts'
+import { reasons } from '../refusal/reasons.ts'
 import type { Relay, RelayEnd, RelayOptions } from '../relay/ends.ts'
 import type { TunnelLog, TunnelRecord } from '../telemetry/tunnel-log.ts'
-import type { PasswordCheck } from '../users/password-check.ts'
+import { type AdmissionServices, admitClient } from './admission.ts'
 import { alertVoice } from './alert.ts'
-import type { CertificateDecision } from './client-certificate.ts'
-import { TunnelFailure, describeFailure } from './failure.ts'
+import type { Client } from './client.ts'
+import { type TunnelFailure, describeFailure, permit } from './failure.ts'
 import type { Reach } from './reach.ts'
 import type { Voice } from './reply.ts'
 import { ClientLeftError, type ServerNameRule, verifyServerName } from './server-name.ts'
-import type { SetupRates } from './setup-rates.ts'
 import { watchSetup } from './setup-watch.ts'
 import type { TunnelPlace, TunnelTable } from './tunnel-table.ts'
-
-/** Who asks. */
-export interface Client {
-  readonly address: Address
-  readonly port: number
-  /** What it has shown of itself, where the listener asks for that. */
-  readonly certificate: CertificateDecision
-}
 
 /** Somebody asks for a tunnel: by a CONNECT whose head has been read. */
 export interface TunnelRequest {
@@ -43,12 +34,9 @@ export interface TunnelRequest {
 }
 
 /** What it takes to serve a tunnel. */
-export interface TunnelServices {
+export interface TunnelServices extends AdmissionServices {
   /** The policy in force now. */
   readonly policy: () => Policy
-  readonly setupRates: SetupRates
-  /** Who a client is, by what it sends; absent where nobody is asked. */
-  readonly decideUser?: PasswordCheck['decide']
   readonly reach: Reach
   readonly tunnels: TunnelTable
   readonly startRelay: (options: RelayOptions) => Relay
@@ -78,9 +66,8 @@ interface OpenTunnel {
 
 /** All there is to do up to the 200; `undefined` when there is no tunnel, which the client has been told then. */
 async function openTunnel (request: TunnelRequest, services: TunnelServices): Promise<OpenTunnel | undefined> {
-  const { client, end, target, early } = request
-  const { setupRates, decideUser, reach, tunnels, startRelay, log, serverName } = services
-  const { connectTimeoutMs, idleTimeoutMs } = services
+  const { client, end, target, early, authorization } = request
+  const { reach, tunnels, startRelay, log, serverName, connectTimeoutMs, idleTimeoutMs } = services
   const policy = services.policy()
   const record = openRecord(log, client, target)
   const setup = watchSetup(end.stream, connectTimeoutMs)
@@ -88,13 +75,7 @@ async function openTunnel (request: TunnelRequest, services: TunnelServices): Pr
   let place: TunnelPlace | undefined
   let upstream: RelayEnd | undefined
   try {
-    permit(client.certificate)
-    permit(policy.decideClient(client.address))
-    // Before anything that costs more than the request itself.
-    permit(setupRates.admit(clientKey(client.address)))
-    if (decideUser !== undefined) {
-      record.authenticated(permit(await decideUser(client.address, request.authorization, setup)).user)
-    }
+    await admitClient({ client, authorization, policy, record }, setup, services)
     const decision = policy.decideTarget(target)
     record.judged(decision)
     const { authority, rule } = permit(decision)
@@ -152,12 +133,6 @@ export function refuseRequest (
   }
   voice.refuseForNow(end.stream, refusal, told)
   again()
-}
-
-/** What a decision grants; one that denies throws `TunnelFailure`. */
-export function permit<Decision extends { readonly allow: true } | Denied> (decision: Decision) {
-  if (!decision.allow) throw new TunnelFailure(decision.refusal)
-  return decision as Extract<Decision, { readonly allow: true }>
 }
 
 /** Nobody is there to be answered. */

@@ -233,7 +233,7 @@ t.test('a gateway behind a gateway passes on the reason of its parent, in every 
 })
 
 t.test('a parent that leads back to the gateway opens one tunnel and no more', async (t) => {
-  // A name, which no check of the configuration can see through, and a proxy in between that passes on what comes.
+  // A name, which no check of the configuration sees through, and a proxy in between that passes on what it is asked.
   const names = await startNameServer({ answers: () => ({ addresses: ['127.0.0.1'] }) })
   t.teardown(() => names.close())
   let port = 0
