@@ -2,7 +2,6 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Address, parseAddress, unmapAddress } from '../net/address.ts'
 import type { CidrSet } from '../net/cidr-set.ts'
-import { neverCut } from '../net/cut-signal.ts'
 import type { HostName } from '../net/host-name.ts'
 import { hasProxyOpening } from '../net/proxy-header.ts'
 import { type Refusal, refuse } from '../refusal/reasons.ts'
@@ -11,16 +10,14 @@ import type { TlsFiles } from '../tls/tls-files.ts'
 import { alertVoice } from './alert.ts'
 import { type CertificateDecision, noCertificateAsked } from './client-certificate.ts'
 import { type Connection, type ConnectionEvents, createConnections } from './connections.ts'
-import { readFirstBytes } from './first-bytes.ts'
 import type { HandshakeFailure } from './handshake-failure.ts'
 import { type ConnectHead, createHeadParser } from './head-parser.ts'
 import { readIntroduction, refuseUnnamed } from './load-balancer.ts'
 import { beginsHandshake, createTlsFront } from './tls-front.ts'
 import type { PlainRequest } from './plain-http.ts'
-import { createRepeatedHellos } from './repeated-hellos.ts'
 import { type Voice, httpVoice } from './reply.ts'
-import { judgeHello, refuseProblem } from './server-name.ts'
 import type { Client } from './client.ts'
+import { type TransparentFront, createTransparentFront } from './transparent.ts'
 import type { TunnelRequest } from './tunnel.ts'
 
 /** A request that cannot be served: its head is none that can be read, or there is no whole head. */
@@ -94,7 +91,6 @@ export function createListener (options: ListenerOptions): Listener {
   const connections = createConnections({
     maxPerClient: maxConnectionsPerClient, timeoutMs: headTimeoutMs, events, onExpired: giveUp,
   })
-  const hellos = createRepeatedHellos()
   const tls = options.tls === undefined
     ? undefined
     : createTlsFront({
@@ -104,6 +100,7 @@ export function createListener (options: ListenerOptions): Listener {
       onSecure: (stream, socket, certificate) => readHead(socket, stream, certificate),
       onFailed: events.handshakeFailed,
     })
+  const transparent = isTransparent ? createTransparentFront({ isOwnName: tls?.isOwnName }) : undefined
   const server = new NetServer({
     allowHalfOpen: true,
     noDelay: true,
@@ -172,40 +169,24 @@ export function createListener (options: ListenerOptions): Listener {
     this.unshift(bytes)
     if (hasProxyOpening(bytes)) turnAway(this, refuseUnnamed(connection.client), httpVoice)
     else if (!beginsHandshake(bytes)) readHead(this, this)
-    else if (isTransparent) void sortHello(this)
+    else if (transparent !== undefined) void heedWish(this, transparent)
     else if (tls !== undefined) tls.shakeHands(this)
     else turnAway(this, refuseTls(), httpVoice)
   }
 
   /** TLS with the gateway, or through it: the server name says. */
-  async function sortHello (socket: Socket): Promise<void> {
-    // Closing the connection when the time is up ends the reading too.
-    const first = await readFirstBytes(socket, nothing, judgeHello, neverCut)
-    if (first.kind !== 'judged') {
-      socket.destroy()
-      return
-    }
-    const { verdict, bytes } = first
-    if (verdict.state === 'not_tls') {
-      turnAway(socket, refuseProblem(verdict.problem), alertVoice)
-      return
-    }
-    const { serverName } = verdict
-    const isForGateway = serverName === undefined || tls?.isOwnName(serverName) === true
-    if (!isForGateway) tunnelHello(socket, serverName, bytes)
-    else if (tls === undefined) turnAway(socket, refuseNameless(), alertVoice)
-    else {
-      socket.unshift(bytes)
-      tls.shakeHands(socket)
-    }
+  async function heedWish (socket: Socket, front: TransparentFront): Promise<void> {
+    const wish = await front.readWish(socket)
+    if (wish.kind === 'gateway') tls?.shakeHands(socket)
+    else if (wish.kind === 'tunnel') tunnelHello(socket, wish.serverName, wish.hello)
+    else if (wish.kind === 'refused') turnAway(socket, wish.refusal, alertVoice, wish.target)
+    else socket.destroy()
   }
 
   function tunnelHello (socket: Socket, serverName: HostName, hello: Buffer): void {
     const connection = connections.claim(socket)
     if (connection === undefined) return
-    const request = { ...endOf(connection, socket), target: `${serverName}:443`, early: hello, voice: alertVoice }
-    if (hellos.hasMet(hello)) onUnusable({ ...request, refusal: refuseLoop(serverName) })
-    else onTunnel(request)
+    onTunnel({ ...endOf(connection, socket), target: `${serverName}:443`, early: hello, voice: alertVoice })
   }
 
   function turnAway (stream: Duplex, refusal: Refusal, voice: Voice, target = ''): void {
@@ -277,8 +258,6 @@ export function createListener (options: ListenerOptions): Listener {
   }
 }
 
-const nothing = Buffer.alloc(0)
-
 /**
  * The address of a peer as Node gives it: IPv4 as IPv4, also on a socket for both families, and a link-local address
  * without the zone behind it, which only says by which of the gateway's own interfaces it came.
@@ -300,14 +279,4 @@ function refuseTls (): Refusal {
 function refuseSlow (timeoutMs: number): Refusal {
   return refuse('head_timeout', `no whole request within ${timeoutMs / 1000} s`,
     'See what holds the client up, or raise listen.headTimeout.')
-}
-
-function refuseNameless (): Refusal {
-  return refuse('server_name_mismatch', 'the TLS of the client names no server',
-    'Where there is no CONNECT the server name is all that says where to; use a client that sends it.')
-}
-
-function refuseLoop (serverName: HostName): Refusal {
-  return refuse('loop_detected', `the tunnel to ${serverName} has led back to this gateway`,
-    'Give the gateway name servers, or dns.hosts, that know the registry\'s own addresses.')
 }
