@@ -181,6 +181,7 @@ async function startServe (t: Test): Promise<Running & { proxy: { host: string, 
   const configuration = {
     registries: [{ loginServer: 'contoso.azurecr.io', regions: ['eastus'], privateEndpoints: ['127.0.0.0/8'] }],
     dns: { hosts: { 'contoso.azurecr.io': [`127.0.0.1:${port}`] } },
+    tunnel: { serverName: 'off' },
   }
   const file = `${t.testdir({ 'config.yaml': stringify(configuration) })}/config.yaml`
   const running = startCommand(t, ['serve', '--config', file, ...freePorts])
