@@ -19,12 +19,16 @@ import { waitUntil } from '../support/wait-until.ts'
 const target = 'contoso.azurecr.io:443'
 const certificate = await issueProxyCertificate()
 
+/** For tunnels through which no TLS goes. */
+const noTls = 'tunnel: { serverName: off }'
+
 /** A gateway in front of a registry on loopback, to be the parent of others: by http:// and by https://. */
 async function startParent (t: Test, { port }: { readonly port: number }, more = ''): Promise<TestGateway> {
   return await startGateway(t, `
 registries: [{ loginServer: contoso.azurecr.io, regions: [eastus], privateEndpoints: [127.0.0.0/8] }]
 dns: { hosts: { contoso.azurecr.io: ['127.0.0.1:${port}'] } }
 listen: { ${tlsKeys} }
+${noTls}
 ${more}
 `, certificate.files)
 }
@@ -45,6 +49,7 @@ async function startChild (
 registries: [{ loginServer: contoso.azurecr.io, regions: [eastus], privateEndpoints: [127.0.0.0/8] }]
 dns: { hosts: { contoso.azurecr.io: ['127.0.0.1:${registry}'] } }
 upstreamProxy: { url: '${scheme}://127.0.0.1:${port}', caFile: ca.crt, resolve: ${resolve} }
+${noTls}
 ${more}
 `, { 'ca.crt': certificate.ca })
 }
@@ -164,6 +169,7 @@ registries: [{ loginServer: contoso.azurecr.io, regions: [eastus] }]
 bundles: [mcr, revocation]
 upstreamProxy: { url: 'http://proxy.corp.example:${parent.proxy.port}' }
 dns: { servers: ['127.0.0.1:${names.port}'] }
+${noTls}
 `)
   const url = `http://proxy.corp.example:${parent.proxy.port}`
   const address = `127.0.0.1:${parent.proxy.port}`
@@ -203,6 +209,7 @@ t.test('with resolve: gateway the address that was judged is the one that the pa
 registries: [{ loginServer: contoso.azurecr.io, regions: [eastus], privateEndpoints: [127.0.0.0/8] }]
 dns: { hosts: { contoso.azurecr.io: ['10.9.9.9', '[::1]:7', '127.0.0.1:${upstream.port}', '169.254.169.254'] } }
 upstreamProxy: { url: 'http://127.0.0.1:${parent.port}', resolve: gateway }
+${noTls}
 `)
   const client = await connectRaw(t, gateway.proxy)
   client.send(writeConnect(target))
@@ -321,7 +328,7 @@ dns:
     contoso.eastus.data.azurecr.io: ['127.0.0.1:${direct.port}']
     crl3.digicert.com: ['127.0.0.1:${direct.port}']
 upstreamProxy: { url: '${scheme}://127.0.0.1:${port}', resolve: ${resolve} }
-tunnel: { connectTimeout: 200ms }
+tunnel: { connectTimeout: ${reason === 'parent_timeout' ? '200ms' : '5s'} }
 `)
         const { reason: told } = await ask(t, gateway)
         const label = `${what}, ${scheme}, resolve: ${resolve}`
