@@ -1,5 +1,5 @@
-import { networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
+import { createOwnEnd } from '../host/own-end.ts'
 import { readSecretFile } from '../host/secret-file.ts'
 import { readCertificateFile, readTrustStore } from '../host/trust-store.ts'
 import { parseAddress } from '../net/address.ts'
@@ -80,16 +80,10 @@ export function listProxyLoops (checked: CheckedSettings): Finding[] {
     ...host === 'localhost' ? [{ address: '127.0.0.1', port }, { address: '::1', port }] : [],
     ...(dns.hosts?.[host] ?? []).map((place) => ({ address: place.address.text, port: place.port ?? port })),
   ]
-  if (!places.some((place) => place.port === listen.port && isListenedAt(place.address, listen.address))) return []
+  const ownEnd = createOwnEnd()
+  ownEnd.listenAt(listen)
+  if (!places.some((place) => ownEnd.leadsBack(place.address, place.port))) return []
   return [{ path: urlPath, message: 'is the gateway itself (listen); write the host and port of the proxy that is between the gateway and the registries' }]
-}
-
-function isListenedAt (address: string, listenAddress: string): boolean {
-  if (address === listenAddress) return true
-  const isIpv6 = address.includes(':')
-  if (listenAddress !== '::' && !(listenAddress === '0.0.0.0' && !isIpv6)) return false
-  const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map((one) => one.address))
-  return address.startsWith('127.') || address === '0.0.0.0' || [...own, '::1'].includes(address)
 }
 
 /** What is written for the parent proxy, or beside it, and changes nothing. */

@@ -11,6 +11,9 @@ export function describeParent ({ parent, trouble }: ParentError, target: string
   const what = `the parent proxy ${formatSocketAddress(parent.host, parent.port)}`
   switch (trouble.kind) {
     case 'name': return describeParentName(trouble.outcome, parent)
+    case 'loop':
+      return refuse('loop_detected', `the parent proxy ${parent.host} is at ${trouble.address}, where this gateway listens itself`,
+        'Write the proxy that is between the gateway and the registries into upstreamProxy.url.')
     case 'connection': return describeConnection(trouble.outcome, what)
     case 'tls': return describeTls(trouble.code, what)
     case 'answer': return describeAnswer(trouble.code, what)

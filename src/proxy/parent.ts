@@ -1,6 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import { LookupError } from '../dns/names.ts'
-import { type Address, formatSocketAddress, parseAddress } from '../net/address.ts'
+import { formatSocketAddress, parseAddress } from '../net/address.ts'
 import type { CutSignal } from '../net/cut-signal.ts'
 import { knownHostName } from '../net/host-name.ts'
 import { type ProxyUrl, formatBasicAuthorization } from '../net/proxy-url.ts'
@@ -24,6 +24,8 @@ export interface ParentProxy {
 export type ParentTrouble =
   /** Its own name has no address. */
   | { readonly kind: 'name', readonly outcome: LookupError['outcome'] }
+  /** All of its addresses are the gateway's own. */
+  | { readonly kind: 'loop', readonly address: string }
   | { readonly kind: 'connection', readonly outcome: Exclude<FailedOutcome, 'exhausted'> }
   /** With the code of Node or OpenSSL. */
   | { readonly kind: 'tls' | 'answer', readonly code: string }
@@ -85,10 +87,10 @@ export async function connectToParent (
 }
 
 async function dialParent (
-  parent: ParentProxy, { names, ...services }: ReachServices, signal: CutSignal,
+  parent: ParentProxy, services: ReachServices, signal: CutSignal,
 ): Promise<Dialled<DialTarget>> {
   try {
-    return await dial({ targets: await findParent(parent, names, signal), signal, ...services })
+    return await dial({ targets: await findParent(parent, services, signal), signal, ...services })
   } catch (error) {
     if (error instanceof LookupError) throw new ParentError(parent, { kind: 'name', outcome: error.outcome }, error)
     if (error instanceof DialError && error.outcome !== 'exhausted') {
@@ -100,12 +102,16 @@ async function dialParent (
 
 /** Where the parent is, by the configuration's own name servers and static hosts. No rule is about its addresses. */
 async function findParent (
-  { url: { host, port } }: ParentProxy, names: ReachServices['names'], signal: CutSignal,
+  parent: ParentProxy, { names, leadsBack }: ReachServices, signal: CutSignal,
 ): Promise<readonly DialTarget[]> {
-  const address: Address | undefined = parseAddress(host)
-  if (address !== undefined) return [{ address, port }]
-  const destinations = await names.lookup(knownHostName(host), signal)
-  return destinations.map((destination) => ({ port, ...destination }))
+  const { host, port } = parent.url
+  const fixed = parseAddress(host)
+  const destinations = fixed === undefined ? await names.lookup(knownHostName(host), signal) : [{ address: fixed }]
+  const targets = destinations.map((destination) => ({ port, ...destination }))
+  const others = targets.filter((target) => leadsBack?.(target.address.text, target.port) !== true)
+  const [own] = targets
+  if (others.length === 0 && own !== undefined) throw new ParentError(parent, { kind: 'loop', address: own.address.text })
+  return others
 }
 
 /**

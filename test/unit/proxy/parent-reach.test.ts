@@ -109,6 +109,19 @@ t.test('the name of the parent is looked up as all names are, and its addresses 
   t.match(upstream, { parent: `127.0.0.1:${parent.port}` })
 })
 
+t.test('of the parent\'s addresses those of the gateway itself are passed over, and a parent that has none other is not dialled', async (t) => {
+  const parent = await startParent(t, 'HTTP/1.1 200 OK\r\n\r\n')
+  const url = urlTo(parent.port, { host: 'proxy.corp.example' })
+  const leadsBack = (address: string, port: number): boolean => address === '127.0.0.2' && port === parent.port
+  const mixed = await createReach(url, listed('127.0.0.2', '127.0.0.1'), { leadsBack }).open(name, never)
+  mixed.end.stream.destroy()
+  t.match(mixed.upstream, { parent: `127.0.0.1:${parent.port}` })
+  t.match(await refusalOf(createReach(url, listed('127.0.0.2'), { leadsBack }).open(name, never)), {
+    reason: 'loop_detected', detail: 'the parent proxy proxy.corp.example is at 127.0.0.2, where this gateway listens itself',
+  })
+  t.equal(parent.heads.length, 1)
+})
+
 t.test('with resolve: gateway the parent is asked for addresses that were judged, and for none other', async (t) => {
   const lookup = listed('2603:1030::5', '10.9.9.9', '20.1.2.3', '169.254.169.254', '10.1.2.3')
   await t.test('the first IPv4 address, with the ground for it', async (t) => {
