@@ -25,14 +25,15 @@ export interface Asking {
 }
 
 /**
- * Lets a client ask, whatever it asks for: by its address, its certificate, how often it asks, and who it says it is.
- * What costs least comes first. Rejects with `TunnelFailure` when it may not.
+ * Lets a client ask, whatever it asks for: by its certificate, its address, how often it asks, and who it says it is.
+ * Who shows no certificate learns nothing else; of the rest what costs least comes first. Rejects with `TunnelFailure`
+ * when it may not.
  */
 export async function admitClient (
   { client, authorization, policy, record }: Asking, signal: CutSignal, { setupRates, decideUser }: AdmissionServices,
 ): Promise<void> {
-  permit(policy.decideClient(client.address))
   permit(client.certificate)
+  permit(policy.decideClient(client.address))
   permit(setupRates.admit(clientKey(client.address)))
   if (decideUser === undefined) return
   record.authenticated(permit(await decideUser(client.address, authorization, signal)).user)
