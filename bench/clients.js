@@ -5,12 +5,12 @@ import { startProcess } from './processes.js'
 const loadScript = new URL('load/client.js', import.meta.url).pathname
 
 /**
- * Starts a job of `load/client.js`, or of another `script` that keeps to its ways. Its first line says that its
- * connections stand; `go` lets it work; `nextLine` rejects when it has ended, with what it said of that. `stop` ends
- * it, and may give the reason.
+ * Starts a job of `load/client.js`, or of another `script` or `command` that keeps to its ways. Its first line says
+ * that its connections stand; `go` lets it work; `nextLine` rejects when it has ended, with what it said of that.
+ * `stop` ends it, and may give the reason.
  */
-export function startClient (job, { prefix, script = loadScript, nodeFlags = [] }) {
-  const command = [process.execPath, ...nodeFlags, script, JSON.stringify(job)]
+export function startClient (job, { prefix, script = loadScript, nodeFlags = [], command = undefined }) {
+  command ??= [process.execPath, ...nodeFlags, script, JSON.stringify(job)]
   const { child, gone, hasEnded, stop } = startProcess(command, { prefix, stdio: ['pipe', 'pipe', 'pipe'] })
   let messages = ''
   let reason

@@ -13,7 +13,7 @@
  * }} Measurement
  */
 
-export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify', 'lookups', 'names']
+export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify', 'lookups', 'names', 'tls', 'server-name']
 
 // Descriptors that a proxy needs beyond two a tunnel: listeners, pipes, files, and what Squid keeps in reserve.
 const spareDescriptors = 1000
@@ -31,8 +31,20 @@ const full = {
   verify: { sizes: [0, 1, 65_537, 64 * 2 ** 20] },
   lookups: { sizes: ['used', 'all'], addresses: 4096, fewAddresses: 64, rounds: 3, minMs: 100, load: { rounds: 5, copies: 5 } },
   names: { rate: 100, count: 1000, warmUpCount: 3000, repeats: 3 },
+  tls: { flows: [1, 8], bytes: 1e9 },
+  serverName: { clients: 8, count: 4000, warmUpCount: 3000, rate: 500, bytes: 4e9 },
   expectedSeconds: {
-    bulk: 6, setups: 3, underBulk: 7, pingPong: 3, idle: 38, veth: 6, verify: 2, lookups: 3, names: 14,
+    bulk: 6,
+    setups: 3,
+    underBulk: 7,
+    pingPong: 3,
+    idle: 38,
+    veth: 6,
+    verify: 2,
+    lookups: 3,
+    names: 14,
+    tls: 6,
+    serverName: 16,
   },
 }
 
@@ -48,7 +60,21 @@ const quick = {
   verify: { sizes: [0, 1, 65_537, 2 ** 20] },
   lookups: { sizes: ['used'], addresses: 256, fewAddresses: 64, rounds: 1, minMs: 1, load: { rounds: 1, copies: 1 } },
   names: { rate: 100, count: 50, warmUpCount: 200, repeats: 1 },
-  expectedSeconds: { bulk: 1, setups: 1, underBulk: 1, pingPong: 1, idle: 1, veth: 1, verify: 1, lookups: 1, names: 5 },
+  tls: { flows: [1, 8], bytes: 0.1e9 },
+  serverName: { clients: 8, count: 400, warmUpCount: 200, rate: 200, bytes: 0.25e9 },
+  expectedSeconds: {
+    bulk: 1,
+    setups: 1,
+    underBulk: 1,
+    pingPong: 1,
+    idle: 1,
+    veth: 1,
+    verify: 1,
+    lookups: 1,
+    names: 5,
+    tls: 1,
+    serverName: 4,
+  },
 }
 
 const cLoops = ['C loop']
@@ -63,6 +89,7 @@ export function createPlan ({ isQuick, only = groups, repeats, maxDescriptors, t
   const measurements = [
     ...planBulk(sizes), ...planSetups(sizes), planPingPong(sizes), ...planIdle(sizes, maxDescriptors),
     ...planVeth(sizes), planVerify(sizes), ...planLookups(sizes, tags), planNames(sizes),
+    ...planTls(sizes), planServerName(sizes),
   ]
   return {
     name: isQuick ? 'quick' : 'full',
@@ -224,6 +251,32 @@ function planNames ({ names: { repeats, ...options }, expectedSeconds }) {
     repeats,
     options,
     expectedSeconds: expectedSeconds.names,
+  }
+}
+
+function planTls ({ tls: { flows, bytes }, expectedSeconds }) {
+  return flows.map((count) => ({
+    id: `tls-${count}`,
+    title: `bulk over TLS, ${countOf(count, 'flow')}`,
+    group: 'tls',
+    part: 'tls',
+    network: 'loopback',
+    measure: 'tlsBulk',
+    options: { flows: count, bytes },
+    expectedSeconds: expectedSeconds.tls,
+  }))
+}
+
+function planServerName ({ serverName, expectedSeconds }) {
+  return {
+    id: 'server-name',
+    title: 'tunnels that begin with a ClientHello',
+    group: 'server-name',
+    part: 'server-name',
+    network: 'loopback',
+    measure: 'serverName',
+    options: serverName,
+    expectedSeconds: expectedSeconds.serverName,
   }
 }
 

@@ -5,7 +5,9 @@ import { measureIdle } from './measures/idle.js'
 import { measureLookupLoad, measureLookups } from './measures/lookups.js'
 import { measureNames } from './measures/names.js'
 import { measurePingPong } from './measures/ping-pong.js'
+import { measureServerName } from './measures/server-name.js'
 import { measureSetupRate, measureSetupTimes, measureSetupTimesUnderBulk } from './measures/setups.js'
+import { measureTlsBulk } from './measures/tls-bulk.js'
 import { verifyBytes } from './measures/verify.js'
 import { createLoopback, createVethNetwork } from './network.js'
 import { createDesk, createNameStage, createStage } from './stage.js'
@@ -17,9 +19,11 @@ const measures = {
   lookups: measureLookups,
   names: measureNames,
   pingPong: measurePingPong,
+  serverName: measureServerName,
   setupRate: measureSetupRate,
   setupTimes: measureSetupTimes,
   setupTimesUnderBulk: measureSetupTimesUnderBulk,
+  tlsBulk: measureTlsBulk,
   verify: verifyBytes,
 }
 const stages = {

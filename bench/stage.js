@@ -13,16 +13,16 @@ const defaultTimeLimitMs = 120_000
 /**
  * What a measurement stands on. `direct` is the way without anything in between, and looks like a started peer.
  * `startPeer` starts one; it is stopped by its own `stop`, or by `close`. `runClient` runs a job of `load/client.js`,
- * or of another script: `around` is called when its connections stand; it lets the job `go`, reads its lines, and
- * resolves with what was measured. With `isCutOff` the job is ended then, and must not have ended before; else it ends
- * by itself.
+ * or of another script or command: `around` is called when its connections stand; it lets the job `go`, reads its
+ * lines, and resolves with what was measured. With `isCutOff` the job is ended then, and must not have ended before;
+ * else it ends by itself.
  * `close` ends everything that is left, clients too, and the network; at any time, and more than once.
  *
  * @typedef {{
  *   network: import('./network.js').Network, direct: Subject,
  *   startPeer: (peer: import('./peers/peer.js').Peer) => Promise<Subject>,
  *   runClient: (job: object, work: {
- *     isCutOff?: boolean, around: Function, script?: string, nodeFlags?: string[],
+ *     isCutOff?: boolean, around: Function, script?: string, nodeFlags?: string[], command?: string[],
  *   }) => Promise<object>,
  *   close: () => Promise<void>,
  * }} Stage

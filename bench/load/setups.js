@@ -3,13 +3,15 @@ import { summarize } from './summary.js'
 import { beginTunnel, connectRequest, isOpened } from './tunnel.js'
 
 /**
- * Connects, asks for a tunnel, waits for the 200 and closes. With `clients`, so many at once, each beginning again when
- * it is done (closed loop); with `rate`, so many a second whatever the answers do (open loop), timed from when each was
- * due, so that a proxy that stalls is charged for those it kept waiting. `targets` are asked for in turn, in place of
- * the route's own. Times are in milliseconds.
+ * Connects, asks for a tunnel, waits for the 200 and closes; with a `hello` in the route, sends that and waits for its
+ * answer before. With `clients`, so many at once, each beginning again when it is done (closed loop); with `rate`, so
+ * many a second whatever the answers do (open loop), timed from when each was due, so that a proxy that stalls is
+ * charged for those it kept waiting. `targets` are asked for in turn, in place of the route's own. Times are in
+ * milliseconds.
  */
 export function runSetups ({ route, targets, clients, rate, count, mayRefuse = false }, waitForGo) {
   const requests = (targets ?? [route.target]).map(connectRequest)
+  const hello = route.hello === undefined ? undefined : Buffer.from(route.hello, 'hex')
   const answer = Buffer.alloc(4096)
   const poll = createPoll()
   const times = new Float64Array(count)
@@ -22,7 +24,7 @@ export function runSetups ({ route, targets, clients, rate, count, mayRefuse = f
 
   function begin (dueAt) {
     const fd = beginTunnel(route)
-    underway.set(fd, { dueAt, request: requests[begun++ % requests.length] })
+    underway.set(fd, { isOpen: false, dueAt, request: requests[begun++ % requests.length] })
     poll.add(fd, epoll.out)
   }
 
@@ -35,12 +37,17 @@ export function runSetups ({ route, targets, clients, rate, count, mayRefuse = f
     const length = receive(fd, answer)
     if (length === -1) return
     if (length <= 0) throw new Error('the proxy closed a connection, or did not accept it')
-    if (!isOpened(answer)) {
+    const setup = underway.get(fd)
+    if (!setup.isOpen && !isOpened(answer)) {
       if (!mayRefuse) throw new Error(`refused: ${answer.toString('latin1', 0, length)}`)
       refused++
+    } else if (!setup.isOpen && hello !== undefined) {
+      setup.isOpen = true
+      send(fd, hello)
+      return
     }
     const now = performance.now()
-    times[done++] = now - underway.get(fd).dueAt
+    times[done++] = now - setup.dueAt
     underway.delete(fd)
     reset(fd)
     if (clients !== undefined && begun < count) begin(performance.now())

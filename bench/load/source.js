@@ -1,7 +1,8 @@
 /**
  * The upstream of every measurement, a process of its own: `node source.js ADDRESS PORT`. The first line of a
  * connection says what it does: `send BYTES` sends so many from a file and ends, `noise SEED BYTES` sends so many
- * pseudo-random ones and ends, `echo` sends back what comes, `hold` does nothing.
+ * pseudo-random ones and ends, `echo` sends back what comes, `hold` does nothing. A TLS ClientHello before it is sent
+ * back.
  */
 import { openSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,6 +16,8 @@ const offset = Buffer.alloc(8)
 const input = Buffer.alloc(64 * 1024)
 // So that one fast flow leaves the others their turn.
 const roundsPerTurn = 8
+// RFC 8446 section 5.1.
+const tlsHandshake = 0x16
 
 const file = openFile()
 const listener = openListener(address, Number(port))
@@ -58,6 +61,7 @@ function read (fd, task) {
 }
 
 function begin (fd, bytes) {
+  if (bytes[0] === tlsHandshake) return send(fd, bytes)
   const lineEnd = bytes.indexOf('\n')
   const [word, ...rest] = bytes.toString('latin1', 0, lineEnd).split(' ')
   if (word === 'send') tasks.set(fd, Number(rest[0]))

@@ -1,8 +1,9 @@
 import { readCpuSeconds, readMachineSeconds } from '../processes.js'
 
-/** Carries `bytes` over `flows` tunnels at once; figures per GB (10^9 bytes). */
-export async function measureBulk (stage, subject, { flows, bytes }) {
+/** Carries `bytes` over `flows` tunnels at once; figures per GB (10^9 bytes). `command` is the client's, if another. */
+export async function measureBulk (stage, subject, { flows, bytes, command }) {
   return await stage.runClient({ kind: 'flows', route: subject.route, flows, bytes }, {
+    command,
     async around ({ go, nextLine }) {
       const cpu = subject.pid === undefined ? 0 : readCpuSeconds(subject.pid)
       const machine = readMachineSeconds()

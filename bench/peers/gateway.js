@@ -12,15 +12,25 @@ export const gateways = ['splice', 'stream'].map((engine) => ({
   missing: () => existsSync(program) ? undefined : 'it is not built (npm run build)',
   version: () => JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
   target: () => `${host}:443`,
-  command ({ listen, source, folder }) {
+  command ({ listen, source, folder, tls, serverName = 'off' }) {
     const config = writeConfig(folder, 'config.yaml', [JSON.stringify({
       registries: [{ loginServer: host, regions: ['eastus'], privateEndpoints: [`${source.address}/32`] }],
-      listen,
+      listen: { ...listen, tls },
       admin: { address: '127.0.0.1', port: 0 },
-      tunnel: { serverName: 'off', maxTunnels: 20000, maxTunnelsPerClient: 20000, maxSetupsPerSecondPerClient: 100000 },
+      tunnel: { serverName, maxTunnels: 20000, maxTunnelsPerClient: 20000, maxSetupsPerSecondPerClient: 100000 },
       dns: { hosts: { [host]: [`${source.address}:${source.port}`] } },
       relay: { engine },
     })])
     return [process.execPath, program, 'serve', '--config', config]
   },
+}))
+
+const [splicing] = gateways
+
+/** The gateway that looks at the first bytes of a tunnel, and that does not. */
+export const checkingGateways = ['off', 'enforce'].map((serverName) => ({
+  ...splicing,
+  name: `gateway, serverName ${serverName}`,
+  part: 'server-name',
+  command: (setting) => splicing.command({ ...setting, serverName }),
 }))

@@ -6,10 +6,12 @@
  * CONNECT: they are measured from the 200 on. `missing` says what keeps it from running here, `version` what runs.
  * `splices` is set on those that do not copy, and carry more in the same time. `part` is set on those that are measured
  * by themselves: of `lookups`, which are no programs, `candidate` says which one; those of `names` have a name
- * server beside them, and the `state` that the names are brought into.
+ * server beside them, and the `state` that the names are brought into; those of `tls` speak TLS with their clients, and
+ * those of `server-name` are measured with a ClientHello in each tunnel.
  *
  * @typedef {{ address: string, port: number }} Place
- * @typedef {{ listen: Place, source: Place, nameServer?: Place, folder: string }} Setting
+ * @typedef {{ listen: Place, source: Place, nameServer?: Place, folder: string,
+ *   tls?: { certFile: string, keyFile: string }, serverName?: string }} Setting
  * @typedef {{
  *   name: string, splices?: boolean, missing: () => string | undefined, version: () => string,
  *   command: (setting: Setting) => string[], target?: (source: Place) => string, part?: string, candidate?: string,
@@ -38,10 +40,11 @@ export function missingProgram (name, debianPackage) {
   return findProgram(name) === undefined ? `${name} is not installed (Debian: ${debianPackage})` : undefined
 }
 
-/** The first line of what a program says about itself. */
+/** The first line of what a program says about itself, or the first that begins with its name. */
 export function readVersion (program, ...args) {
   const { stdout, stderr } = spawnSync(findProgram(program) ?? program, args, { encoding: 'utf8', timeout: 10_000 })
-  return `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n', 1)[0]
+  const lines = `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n')
+  return lines.find((line) => line.startsWith(`${program} `)) ?? lines[0]
 }
 
 /** Writes a file of a peer; returns its path. */

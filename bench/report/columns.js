@@ -4,6 +4,8 @@ import { formatNumber } from './format.js'
 const splice = { name: 'C loop, splice', title: 'C splice' }
 const copy = { name: 'C loop, copy', title: 'C copy' }
 const squid = { name: 'Squid', title: 'Squid' }
+const haproxyTls = { name: 'HAProxy, TLS', title: 'HAProxy' }
+const unchecked = { name: 'gateway, serverName off', title: 'off' }
 const warm = { name: 'gateway, warm', title: 'warm' }
 const finder = { name: 'gateway, parsed address', title: 'gateway' }
 
@@ -40,6 +42,26 @@ export const columnsOf = {
     absolute('CPU s/GB', cpu),
     absolute('machine s/GB', machine, { isDetail: true }),
     absolute('GB/s', rate),
+  ],
+  tlsBulk: [
+    ratio('CPU', cpu, haproxyTls),
+    ratio('machine', machine, haproxyTls, { isDetail: true }),
+    ratio('GB/s', rate, haproxyTls),
+    absolute('CPU s/GB', cpu),
+    absolute('machine s/GB', machine, { isDetail: true }),
+    absolute('GB/s', rate),
+  ],
+  serverName: [
+    ratio('set-ups/s', 'setupsPerSecond', unchecked),
+    ratio('CPU a set-up', 'cpuMicrosecondsPerSetup', unchecked),
+    ratio('p50', 'openLoopMilliseconds50', unchecked, { isDetail: true }),
+    ratio('CPU/GB', cpu, unchecked),
+    absolute('set-ups/s', 'setupsPerSecond', { hasSpread: true }),
+    absolute('CPU µs', 'cpuMicrosecondsPerSetup'),
+    absolute('p50 ms', 'openLoopMilliseconds50', { hasSpread: true }),
+    absolute('p99 ms', 'openLoopMilliseconds99', { hasSpread: true }),
+    absolute('CPU s/GB', cpu),
+    absolute('GB/s', rate, { hasSpread: true }),
   ],
   setupRate: [
     ratio('set-ups/s', 'setupsPerSecond', squid),
