@@ -45,9 +45,13 @@ export function startSlowClients ({ address, port, target, hello, each, overMs }
   }
 
   let begun = 0
+  let haveBegun
+  const allBegun = new Promise((resolve) => { haveBegun = resolve })
   const starter = setInterval(() => {
     for (const kind of Object.keys(kinds)) begin(kind)
-    if (++begun >= each) clearInterval(starter)
+    if (++begun < each) return
+    clearInterval(starter)
+    haveBegun()
   }, overMs / each)
   // A tenth of them ten times a second, as long as the process lives.
   let turn = 0
@@ -62,6 +66,8 @@ export function startSlowClients ({ address, port, target, hello, each, overMs }
   }, 100)
 
   return {
+    /** Resolves when each has begun once. */
+    allBegun,
     /** How many are open, by kind. */
     count: () => Object.fromEntries(Object.keys(kinds).map((kind) =>
       [kind, [...open.values()].filter((state) => state.kind === kind && state.isReady).length])),
