@@ -1,6 +1,7 @@
 import t from 'tap'
 import { labNames, startLab } from '../../src/lab/lab.ts'
 import { pullImage } from '../../src/lab/pull.ts'
+import { openSecureSocket } from '../../src/outbound/secure-socket.ts'
 import { openTunnel } from '../../src/outbound/tunnel-client.ts'
 import { startDaemon } from '../support/daemon.ts'
 import { labConfiguration } from '../support/lab-configuration.ts'
@@ -23,7 +24,8 @@ t.test('2 GB in five layers, three times in a row and three times at once, leave
     await waitUntil(async () => await countTunnels(gateway.admin) === 0, 'the last tunnel to end')
   }
   // A first tunnel, so that the relay thread is up and has what it needs.
-  const first = await openTunnel({ proxy: gateway.proxy, target: `${loginServer}:443` })
+  const socket = await openTunnel({ proxy: gateway.proxy, target: `${loginServer}:443` })
+  const first = await openSecureSocket({ socket, servername: loginServer, trust: { ca: lab.ca } })
   first.destroy()
   await untilQuiet()
   const descriptorsBefore = gateway.descriptorCount()
