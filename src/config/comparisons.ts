@@ -79,6 +79,12 @@ export function listWarnings (checked: CheckedSettings, settings: Settings): Fin
       message: 'lets nobody in while passwords are asked for, since TLS without a CONNECT brings none; drop it, or clients.passwordFile',
     })
   }
+  if (listen.tls?.clientCaFile !== undefined && listen.transparent) {
+    findings.push({
+      path: ['listen', 'transparent'],
+      message: 'lets nobody in while certificates are asked for, since TLS without a CONNECT is not with the gateway; drop it, or tls.clientCaFile',
+    })
+  }
   for (const [index, { first, prefixLength, text }] of (listen.proxyProtocol ?? []).entries()) {
     if (prefixLength >= narrowEnough[first.family]) continue
     findings.push({

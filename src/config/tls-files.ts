@@ -17,11 +17,11 @@ export interface LoadedTlsFiles {
  * paths begin at the folder; `now` is for the dates of certificates. Never rejects.
  */
 export async function loadTlsFiles ({ value }: Settings, folder: string, now: () => number): Promise<LoadedTlsFiles> {
-  const listen = isMapping(value) && isMapping(value.listen) ? value.listen : {}
-  const { tls } = listen
+  const listen = isMapping(value) ? value.listen : undefined
+  const tls = isMapping(listen) ? listen.tls : undefined
   if (!isMapping(tls)) return { problems: [], warnings: [] }
   const { files, ...remarks } = await readTlsFiles(readNames(tls, folder), now())
-  const problems = [...remarks.problems.map(toFinding), ...listMisuses(listen, tls)]
+  const problems = [...remarks.problems.map(toFinding), ...listMisuses(tls)]
   return { ...files === undefined ? {} : { files }, problems, warnings: remarks.warnings.map(toFinding) }
 }
 
@@ -49,20 +49,11 @@ function toFinding ({ path, message }: TlsRemark): Finding {
   return { path: ['listen', 'tls', ...path], message: escapeControls(message) }
 }
 
-function listMisuses ({ transparent }: Section, { clientCaFile, clientCrlFile }: Section): Finding[] {
-  const findings: Finding[] = []
-  if (clientCrlFile !== undefined && clientCaFile === undefined) {
-    findings.push({
-      path: ['listen', 'tls', 'clientCrlFile'],
-      isKey: true,
-      message: 'has no effect without the authority whose list it is; write clientCaFile: FILE, or drop the key',
-    })
-  }
-  if (transparent === true && clientCaFile !== undefined) {
-    findings.push({
-      path: ['listen', 'transparent'],
-      message: 'devices that come without a CONNECT cannot show the gateway a certificate, which tls.clientCaFile asks for; drop one of the two',
-    })
-  }
-  return findings
+function listMisuses ({ clientCaFile, clientCrlFile }: Section): Finding[] {
+  if (clientCrlFile === undefined || clientCaFile !== undefined) return []
+  return [{
+    path: ['listen', 'tls', 'clientCrlFile'],
+    isKey: true,
+    message: 'has no effect without the authority whose list it is; write clientCaFile: FILE, or drop the key',
+  }]
 }

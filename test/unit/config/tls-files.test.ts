@@ -176,10 +176,16 @@ t.test('each problem of each file is said at its place, whatever else is wrong',
   t.match(await problemsOf('  tls: {certFile: tls.crt, keyFile: tls.key, clientCrlFile: tls.crt}\n'), [
     /^3:46: listen\.tls\.clientCrlFile: has no effect without the authority/, /clientCrlFile: the file holds no revocation list/,
   ])
+})
+
+t.test('TLS without a CONNECT beside certificates of clients is a warning, since it lets nobody in', async (t) => {
+  await load({})
   await writeFile(join(folder, 'ca.crt'), createOpensslAuthority(t).cert)
-  t.match(await problemsOf('  transparent: true\n  tls: {certFile: tls.crt, keyFile: tls.key, clientCaFile: ca.crt}\n'), [
-    /^3:16: listen\.transparent: devices that come without a CONNECT cannot show the gateway a certificate.*; drop one/,
-  ])
+  const both = join(folder, 'both.yaml')
+  await writeFile(both, 'registries: [{loginServer: contoso.azurecr.io, regions: [eastus]}]\n' +
+    'listen: {transparent: true, tls: {certFile: tls.crt, keyFile: tls.key, clientCaFile: ca.crt}}\n')
+  const result = await loadConfiguration({ file: both })
+  t.match(result.ok ? result.warnings.map(formatProblem) : [], [/:2:23: listen\.transparent: lets nobody in while certificates are asked for, .*; drop it/])
 })
 
 t.test('what a certificate is called cannot harm a terminal', async (t) => {
