@@ -152,6 +152,7 @@ export function createListener (options: ListenerOptions): Listener {
     } else if (introduction.kind === 'refused') {
       // Also when the time is up, and nobody hears it any more: whoever reads the log does.
       connections.claim(socket)
+      askForNothing(connection)
       onUnusable({ ...endOf(connection, socket), target: '', refusal: introduction.refusal, voice: introduction.voice })
     } else {
       connection.client = introduction.client
@@ -167,8 +168,10 @@ export function createListener (options: ListenerOptions): Listener {
       return
     }
     this.unshift(bytes)
-    if (hasProxyOpening(bytes)) turnAway(this, refuseUnnamed(connection.client), httpVoice)
-    else if (!beginsHandshake(bytes)) readHead(this, this)
+    if (hasProxyOpening(bytes)) {
+      askForNothing(connection)
+      turnAway(this, refuseUnnamed(connection.client), httpVoice)
+    } else if (!beginsHandshake(bytes)) readHead(this, this)
     else if (transparent !== undefined) void heedWish(this, transparent)
     else if (tls !== undefined) tls.shakeHands(this)
     else turnAway(this, refuseTls(), httpVoice)
@@ -265,6 +268,11 @@ export function createListener (options: ListenerOptions): Listener {
 export function parsePeer (text: string): Address | undefined {
   const address = parseAddress(text.replace(/%.*$/, ''))
   return address === undefined ? undefined : unmapAddress(address)
+}
+
+/** What a load balancer does wrong is told to whoever sets it up, not that it has no certificate. */
+function askForNothing (connection: Connection): void {
+  connection.client = { ...connection.client, certificate: noCertificateAsked }
 }
 
 function endOf ({ client, socket }: Connection, stream: Duplex): { client: Client, end: RelayEnd } {

@@ -17,7 +17,7 @@ const strange = createOpensslAuthority(t).issueClient({ subject: '/CN=secret' })
 const subject = 'CN=line1 \\1B[31m\\E2\\80\\AE,O=Contoso\\, Inc.'
 
 /** A gateway that asks for certificates, before an upstream that sends back what it is sent. */
-async function start (t: Test, more = ''): Promise<TestGateway> {
+async function start (t: Test, more = '', listen = ''): Promise<TestGateway> {
   const upstream = await startEchoUpstream(t)
   return await startGateway(t, `
 registries: [{loginServer: ${host}, privateEndpoints: [127.0.0.0/8]}]
@@ -27,6 +27,7 @@ bundles: [revocation]
 listen:
   headTimeout: 300ms
   tls: { certFile: server.crt, keyFile: server.key, clientCaFile: ca.crt }
+  ${listen}
 ${more}`, { 'server.crt': server.cert, 'server.key': server.key, 'ca.crt': authority.cert })
 }
 
@@ -91,6 +92,40 @@ t.test('a client without one that counts is refused before anything else is look
     t.equal(line['clientCertificate'], undefined, 'who is not known is not called by a name')
     t.notMatch(JSON.stringify(line), 'secret')
   }
+})
+
+t.test('TLS without a CONNECT shows the gateway no certificate', async (t) => {
+  const gateway = await start(t, 'policy: { mode: report }', 'transparent: true')
+  const socket = connect({ ...gateway.proxy, ...device, servername: host })
+  const [error] = await once(socket, 'error') as [NodeJS.ErrnoException]
+  t.match(error.code, /ALERT_ACCESS_DENIED$/)
+  t.match(await gateway.tunnelLine(0), { event: 'tunnel_refused', reason: 'client_certificate_refused', target: `${host}:443` })
+})
+
+t.test('behind a load balancer a client is known by its certificate, and by the address that is told of it', async (t) => {
+  const gateway = await start(t, '', 'proxyProtocol: [127.0.0.7]')
+  const header = (source: string) => `PROXY TCP4 ${source} 127.0.0.1 40001 443\r\n`
+  const tcp = (await connectRaw(t, { ...gateway.proxy, localAddress: '127.0.0.7' })).socket
+  await new Promise((resolve) => { tcp.write(header('10.1.2.3'), resolve) })
+  const socket = connect({ socket: tcp, ...device, ca: authority.cert, host: '127.0.0.1' })
+  socket.write(writeConnect('evil.example:443'))
+  t.match(parseAnswer(await text(socket)), { reason: 'host_not_allowed' })
+  t.match(await gateway.tunnelLine(0), { client: '10.1.2.3:40001', clientCertificate: subject })
+
+  const bare = await connectRaw(t, { ...gateway.proxy, localAddress: '127.0.0.7' })
+  bare.send(`${header('10.1.2.3')}${writeConnect(`${host}:443`)}`)
+  t.match(await bare.receiveHead(), /^HTTP\/1\.1 403 client_certificate_refused: /)
+  t.match(await gateway.tunnelLine(1), { client: '10.1.2.3:40001', reason: 'client_certificate_refused' })
+})
+
+t.test('what is wrong with a load balancer is told as that', async (t) => {
+  const gateway = await start(t, '', 'proxyProtocol: [127.0.0.7]')
+  const silent = await connectRaw(t, { ...gateway.proxy, localAddress: '127.0.0.7' })
+  silent.send(writeConnect(`${host}:443`))
+  t.match(await silent.receiveHead(), /^HTTP\/1\.1 400 bad_request: no PROXY protocol header from/)
+  const unnamed = await connectRaw(t, gateway.proxy)
+  unnamed.send('PROXY TCP4 10.1.2.3 127.0.0.1 40001 443\r\n')
+  t.match(await unnamed.receiveHead(), /^HTTP\/1\.1 400 bad_request: a PROXY protocol header from 127\.0\.0\.1/)
 })
 
 t.test('with a certificate, the rules for clients and targets hold as ever', async (t) => {
