@@ -7,7 +7,7 @@ export interface PasswordFile {
   /** Its absolute path. */
   readonly file: string
   readonly users: Users
-  /** Which state of the file this was, for `watchFile`. */
+  /** Which state of the file this was, for `watchFiles`. */
   readonly stamp: string
 }
 

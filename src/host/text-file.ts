@@ -8,7 +8,7 @@ export type TextFile =
     readonly text: string
     /** Its permission bits. */
     readonly mode: number
-    /** Which state of the file this was, for `watchFile`. */
+    /** Which state of the file this was, for `watchFiles`. */
     readonly stamp: string
     /** When it was written, in milliseconds since the epoch. */
     readonly writtenAt: number

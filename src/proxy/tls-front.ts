@@ -22,11 +22,11 @@ export interface TlsFrontOptions {
 }
 
 // The first byte of a TLS record with a handshake in it (RFC 8446 §5.1); no HTTP method begins with it.
-const handshake = 0x16
+const handshakeRecord = 0x16
 
 /** Whether the first bytes of a connection are TLS. */
 export function beginsHandshake (bytes: Buffer): boolean {
-  return bytes[0] === handshake
+  return bytes[0] === handshakeRecord
 }
 
 /** The gateway's side of TLS with clients, for `https://` proxy URLs. */

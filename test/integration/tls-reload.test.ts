@@ -6,13 +6,12 @@ import { text } from 'node:stream/consumers'
 import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { noCertificateAsked } from '../../src/proxy/client-certificate.ts'
-import { emptyCidrSet } from '../../src/net/cidr-set.ts'
-import { createListener } from '../../src/proxy/listener.ts'
 import { readTlsFiles } from '../../src/tls/tls-files.ts'
 import { createTlsKeeper } from '../../src/tls/tls-keeper.ts'
 import { parseAnswer, writeConnect } from '../support/answer.ts'
 import { type TestGateway, startGateway } from '../support/gateway.ts'
 import { type IssuedPair, createOpensslAuthority } from '../support/openssl-authority.ts'
+import { startListener } from '../support/proxy-listener.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
 // Most of the time goes by between two looks at a file.
@@ -123,29 +122,19 @@ t.test('while clients come all the time, twenty renewals fail none of them, and 
   if (files === undefined) throw new TypeError('no files')
   const failures: string[] = []
   let open = 0
-  const listener = createListener({
-    listen: { address: '127.0.0.1', port: 0 },
+  const { listener, host: address, port } = await startListener(t, {
     tls: files,
-    headTimeoutMs: 10_000,
-    maxConnections: 100,
-    maxConnectionsPerClient: 100,
-    loadBalancers: emptyCidrSet,
     events: {
       connectionOpened: () => { open++ },
       connectionClosed: () => { open-- },
-      handshakeFailed: (failure) => { failures.push(failure) },
       connectionDropped: (limit) => { failures.push(limit) },
+      handshakeFailed: (failure) => { failures.push(failure) },
     },
-    isTransparent: false,
     onTunnel ({ client, end }) {
       if (client.certificate !== noCertificateAsked) failures.push('certificate')
       end.stream.end('HTTP/1.1 403 no\r\n\r\n')
     },
-    onPlain: ({ end }) => { end.stream.destroy() },
-    onUnusable: ({ end }) => { end.stream.destroy() },
   })
-  t.teardown(() => listener.close())
-  const { address, port } = await listener.start()
   const keeper = createTlsKeeper({
     files,
     intervalMs: 5,
