@@ -20,7 +20,7 @@ async function start (t: Test, answers: (question: NameQuestion) => NameAnswer, 
   t.teardown(() => server.close())
   const gateway = await startGateway(t, `
 registries: [{ loginServer: contoso.azurecr.io, regions: [eastus], storage: any, privateEndpoints: [127.91.0.0/16] }]
-tunnel: { serverName: off, connectTimeout: 2s }
+tunnel: { serverName: off, connectTimeout: 2s, maxSetupsPerSecondPerClient: 100000 }
 dns: { servers: ['127.0.0.1:${server.port}'], timeout: 100ms, minTtl: 1ms, ${dns} }
 `)
   return { gateway, server }
