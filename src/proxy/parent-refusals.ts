@@ -97,7 +97,8 @@ function adviseRefused (
   if (status === 407 && challenge !== '' && !/(?:^|,)\s*basic\b/i.test(challenge)) {
     return 'It takes no Basic authentication, which is all that the gateway speaks: have it let the gateway through by its address.'
   }
-  if (status === 407) {
+  // tinyproxy says 401 to the wrong password.
+  if (status === 407 || status === 401) {
     return credentials === undefined
       ? 'It wants a user and a password: write the user into upstreamProxy.url, and passwordFile with the password.'
       : 'It does not take this user and password: see upstreamProxy.url and passwordFile.'

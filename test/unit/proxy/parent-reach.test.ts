@@ -176,6 +176,7 @@ t.test('a refusal is passed on in the parent\'s words, printable and short, and 
     ['407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="a"', '407 Proxy Authentication Required', /wants a user and a password/],
     ['407 Denied\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM', '407 Denied', /takes no Basic authentication/],
     ['407 Denied\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm="a"', '407 Denied', /wants a user/],
+    ['401 Unauthorized', '401 Unauthorized', /wants a user and a password/],
     ['503', '503 Service Unavailable', /a way to contoso\.azurecr\.io:443/],
     ['599', '599', /a way to/],
     ['403 \x1b[31mred\x07 \xe9\t', '403 \\x1b[31mred\\x07 \\xe9\\x09', /./],
