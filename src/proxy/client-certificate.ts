@@ -1,7 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type Denied, type Refusal, deny, refuse } from '../refusal/reasons.ts'
-import type { ClientAuthorities } from '../tls/client-authorities.ts'
 import { formatSubject } from '../tls/subject.ts'
 
 /** Whether a client has shown what it must, and who it is by that. */
@@ -20,18 +19,14 @@ export const noCertificateAsked: CertificateDecision = { allow: true }
  * Judges a client by its handshake with a server that asks for a certificate and refuses none; `now` is in milliseconds
  * since the epoch. The codes are OpenSSL's (X509_STORE_CTX_get_error(3)).
  */
-export function decideCertificate (
-  stream: TLSSocket, authorities: ClientAuthorities, now: number,
-): CertificateDecision {
+export function decideCertificate (stream: TLSSocket, now: number): CertificateDecision {
   const certificate = stream.getPeerX509Certificate()
   // Before all else: Node takes a TLS 1.3 session that is resumed without a certificate for an authorized one.
   if (certificate === undefined) return deny(refuseMissing())
   if (!stream.authorized) return deny(describeError(readError(stream), certificate, now))
-  // A resumed session is as good as it was at its full handshake; the dates are as good as they are now.
+  // A resumed session is as good as it was at its full handshake; the certificate is as good as it is now.
   if (Date.parse(certificate.validTo) <= now) return deny(describeError('CERT_HAS_EXPIRED', certificate, now))
   if (Date.parse(certificate.validFrom) > now) return deny(describeError('CERT_NOT_YET_VALID', certificate, now))
-  const { expiresAt = Infinity } = authorities.revocation ?? {}
-  if (expiresAt <= now) return deny(describeError('CRL_HAS_EXPIRED', certificate, now))
   return { allow: true, subject: formatSubject(certificate) }
 }
 

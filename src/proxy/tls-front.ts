@@ -63,7 +63,7 @@ export function createTlsFront (options: TlsFrontOptions): TlsFront {
   function serve (files: TlsFiles, tickets: TicketKeys) {
     const names = createServerNames(files.pairs)
     const server = createTlsServer(files, names, { tickets, handshakeTimeoutMs })
-    server.on('secureConnection', (stream) => { finish(stream, files.clientAuthorities) })
+    server.on('secureConnection', (stream) => { finish(stream, files.clientAuthorities !== undefined) })
     server.on('tlsClientError', (error: NodeJS.ErrnoException, stream) => {
       const handshake = underway.get(connectionKey(stream))
       if (handshake !== undefined) handshake.failure ??= classifyHandshakeError(error.code ?? '')
@@ -72,7 +72,7 @@ export function createTlsFront (options: TlsFrontOptions): TlsFront {
     return { files, tickets, names, server }
   }
 
-  function finish (stream: TLSSocket, authorities: ClientAuthorities | undefined): void {
+  function finish (stream: TLSSocket, isAsked: boolean): void {
     const key = connectionKey(stream)
     const handshake = underway.get(key)
     if (handshake === undefined) {
@@ -83,21 +83,28 @@ export function createTlsFront (options: TlsFrontOptions): TlsFront {
     underway.delete(key)
     stream.on('error', () => {})
     stream.allowHalfOpen = true
-    const certificate = authorities === undefined ? noCertificateAsked : decideCertificate(stream, authorities, now())
-    onSecure(stream, handshake.socket, certificate)
+    onSecure(stream, handshake.socket, isAsked ? decideCertificate(stream, now()) : noCertificateAsked)
   }
 
   /** A session that began under other rules for clients must not be resumed under these. */
   function serveWith (files: TlsFiles): void {
     const { tickets, files: { clientAuthorities } } = served
-    const mayKeep = now() - tickets.madeAt < ticketKeysLastMs && isSameRule(files.clientAuthorities, clientAuthorities)
+    const mayKeep = isFresh() && isSameRule(files.clientAuthorities, clientAuthorities)
     served = serve(files, mayKeep ? tickets : createTicketKeys(now()))
+  }
+
+  /** Whether a session that began with these keys is as good as a new one. */
+  function isFresh (): boolean {
+    const { tickets: { madeAt }, files: { clientAuthorities } } = served
+    const time = now()
+    if (time - madeAt >= ticketKeysLastMs) return false
+    return clientAuthorities?.ends.some((end) => madeAt < end && end <= time) !== true
   }
 
   return {
     serveWith,
     shakeHands (socket) {
-      if (now() - served.tickets.madeAt >= ticketKeysLastMs) serveWith(served.files)
+      if (!isFresh()) serveWith(served.files)
       const key = connectionKey(socket)
       const handshake: Handshake = { socket }
       underway.set(key, handshake)

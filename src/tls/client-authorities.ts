@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, rootCertificates } from 'node:tls'
-import { readNamedFile } from './named-file.ts'
+import { type NamedFile, readNamedFile } from './named-file.ts'
 import { countPemBlocks, decodePemBlock, listPemBlocks } from './pem.ts'
 import { type TlsRemark, describeValidity, formatDay } from './remark.ts'
 import { type RevocationList, parseRevocationList } from './revocation-list.ts'
@@ -21,6 +21,8 @@ export interface ClientAuthorities {
   readonly expiresAt: number
   /** Absent: nothing is revoked. */
   readonly revocation?: ClientRevocation
+  /** When any of them, or any list, is over: who was let in before has to be judged anew. Likewise. */
+  readonly ends: readonly number[]
 }
 
 /** The revocation lists of the authorities of clients, one or more of each. */
@@ -28,7 +30,7 @@ export interface ClientRevocation {
   readonly crlFile: string
   /** Each list by itself, PEM: of several in one text Node takes the first. */
   readonly crlPems: readonly string[]
-  /** When the first of them is over, in milliseconds since the epoch; absent when none says. */
+  /** When the first authority has no list any more that counts, likewise; absent when no list says. */
   readonly expiresAt?: number
 }
 
@@ -64,22 +66,36 @@ export async function readClientAuthorities (
   if (typeof crl === 'string') problems.push({ path: crlPath, message: crl })
   const read = [ca, crl].filter((part) => typeof part === 'object')
   if (typeof ca !== 'object' || typeof crl === 'string') return { read, problems, warnings: [] }
+  if (crl !== undefined) problems.push(...listMisfits(ca.value, crl.value))
+  if (problems.length > 0) return { read, problems, warnings: [] }
+  const latest = crl === undefined ? [] : ca.value.map((authority) => findLatest(authority, crl.value))
+  const expiries = ca.value.map(({ certificate }) => Date.parse(certificate.validTo))
   const authorities: ClientAuthorities = {
     caFile: ca.file,
     caPem: ca.value.map(({ pem }) => `${pem}\n`).join(''),
-    expiresAt: Math.min(...ca.value.map(({ certificate }) => Date.parse(certificate.validTo))),
-    ...crl === undefined ? {} : { revocation: describeRevocation(crl.file, crl.value) },
+    expiresAt: Math.min(...expiries),
+    ...crl === undefined ? {} : { revocation: describeRevocation(crl, latest) },
+    ends: [...expiries, ...(crl?.value ?? []).flatMap(({ nextUpdate }) => nextUpdate ?? [])],
   }
-  const misfits = crl === undefined ? [] : listMisfits(ca.value, crl.value)
-  problems.push(...misfits.length > 0 ? misfits : listTlsProblems(authorities))
+  problems.push(...listTlsProblems(authorities))
   if (problems.length > 0) return { read, problems, warnings: [] }
-  const warnings = [...listAuthorityWarnings(ca.value, now), ...listRevocationWarnings(crl?.value ?? [], now)]
+  const warnings = [...listAuthorityWarnings(ca.value, now), ...listRevocationWarnings(latest, now)]
   return { authorities, read, problems, warnings }
 }
 
 interface Authority {
   readonly pem: string
   readonly certificate: X509Certificate
+}
+
+/** The list of an authority that counts the longest, which is the one that OpenSSL takes. */
+function findLatest ({ certificate: { publicKey } }: Authority, lists: readonly List[]): List | undefined {
+  const [latest] = lists.filter((list) => list.isSignedBy(publicKey)).sort((a, b) => endOf(b) - endOf(a))
+  return latest
+}
+
+function endOf ({ nextUpdate = Infinity }: List): number {
+  return nextUpdate
 }
 
 /** The authorities in the file, or what is wrong with it. */
@@ -127,11 +143,13 @@ function parseLists (text: string): readonly List[] | string {
   return lists.length < begun ? 'a revocation list in the file is damaged; fetch it again' : lists
 }
 
-function describeRevocation (crlFile: string, lists: readonly List[]): ClientRevocation {
-  const ends = lists.flatMap(({ nextUpdate }) => nextUpdate ?? [])
+function describeRevocation (
+  { file, value }: NamedFile<readonly List[]>, latest: ReadonlyArray<List | undefined>,
+): ClientRevocation {
+  const ends = latest.flatMap((list) => list?.nextUpdate ?? [])
   return {
-    crlFile,
-    crlPems: lists.map(({ pem }) => pem),
+    crlFile: file,
+    crlPems: value.map(({ pem }) => pem),
     ...ends.length === 0 ? {} : { expiresAt: Math.min(...ends) },
   }
 }
@@ -173,10 +191,13 @@ function listAuthorityWarnings (authorities: readonly Authority[], now: number):
   return messages.map((message) => ({ path: caPath, message }))
 }
 
-function listRevocationWarnings (lists: readonly List[], now: number): TlsRemark[] {
-  const messages = lists.flatMap(({ thisUpdate, nextUpdate }) => {
-    if (nextUpdate !== undefined && now >= nextUpdate) {
-      return `a revocation list was to be renewed by ${formatDay(nextUpdate)}, and clients are refused until it is; put a new one in its place`
+/** `latest` has the list of each authority. */
+function listRevocationWarnings (latest: ReadonlyArray<List | undefined>, now: number): TlsRemark[] {
+  const messages = latest.flatMap((list) => {
+    if (list === undefined) return []
+    const { thisUpdate } = list
+    if (now >= endOf(list)) {
+      return `a revocation list was to be renewed by ${formatDay(endOf(list))}, and its clients are refused until it is; put a new one in its place`
     }
     return now < thisUpdate
       ? `a revocation list is not valid before ${new Date(thisUpdate).toISOString()}; see that the clock is right`

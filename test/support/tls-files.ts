@@ -33,11 +33,12 @@ export function createTlsFiles ({ pairs, ca, crl }: TlsFilesOptions): TlsFiles {
 
 function createAuthorities (ca: string, crl: string | undefined): ClientAuthorities {
   const crlPems = listPemBlocks(crl ?? '', 'X509 CRL')
-  const ends = crlPems.map((pem) => parseRevocationList(pem)?.nextUpdate ?? Infinity)
+  const ends = crlPems.flatMap((pem) => parseRevocationList(pem)?.nextUpdate ?? [])
   return {
     caFile: 'ca.crt',
     caPem: ca,
     expiresAt: Infinity,
-    ...crl === undefined ? {} : { revocation: { crlFile: 'ca.crl', crlPems, expiresAt: Math.min(...ends) } },
+    ...crl === undefined ? {} : { revocation: { crlFile: 'ca.crl', crlPems } },
+    ends,
   }
 }

@@ -131,7 +131,7 @@ t.test('a revocation list that is another\'s, missing or damaged is refused', as
 
 t.test('dates are warnings', async (t) => {
   const year = `${new Date().getUTCFullYear()}`.slice(0, 2)
-  t.match(await listWarnings(t, { ca: both, crl: lists, at: 31 }), [new RegExp(`^clientCrlFile: a revocation list was to be renewed by ${year}.*, and clients are refused until it is; put a new`), /renewed by/])
+  t.match(await listWarnings(t, { ca: both, crl: lists, at: 31 }), [new RegExp(`^clientCrlFile: a revocation list was to be renewed by ${year}.*, and its clients are refused until it is; put a new`), /renewed by/])
   t.match(await listWarnings(t, { ca: both, at: 280 }), [/^certFile: the certificate expired on/, /^clientCaFile: the authority CN=plant expires on .*, in (19|20) days; put a new one/])
   t.match(await listWarnings(t, { ca: both, at: -2 }), [
     /^certFile: the certificate is not valid before/, /^clientCaFile: the authority CN=root is not valid before .*; see that the clock/, /CN=plant is not valid/,
@@ -139,6 +139,15 @@ t.test('dates are warnings', async (t) => {
   t.match(await listWarnings(t, { ca: root.cert, crl: root.issueList(), at: -2 }), [
     /certFile/, /clientCaFile/, /^clientCrlFile: a revocation list is not valid before .*; see that the clock/,
   ])
+})
+
+t.test('of several lists of one authority the one that counts the longest is looked at', async (t) => {
+  const crl = root.issueList({ from: -20, to: -10 }) + root.issueList({ to: 50 }) + root.issueList({ from: -5, to: 5 })
+  const { files, warnings } = await read(t, { ca: root.cert, crl })
+  t.same(warnings, [])
+  const { expiresAt = 0, crlPems } = files?.clientAuthorities?.revocation ?? {}
+  t.equal(Math.round((expiresAt - Date.now()) / dayMs), 50)
+  t.equal(crlPems?.length, 3)
 })
 
 t.test('a public authority is a warning, for anybody can have a certificate from it', async (t) => {
