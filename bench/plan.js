@@ -7,13 +7,15 @@
  * that take part, absent for those that have none. `expectedSeconds` is a guess at one turn, for the time that is left.
  *
  * @typedef {{
- *   id: string, title: string, group: string, network: 'loopback' | 'veth' | 'names' | 'none', measure: string,
- *   options: object, repeats: number, part?: string, peers?: string[], needsConnect?: boolean, hasDirect?: boolean,
- *   hasReference?: boolean, expectedSeconds: number,
+ *   id: string, title: string, group: string, network: 'loopback' | 'veth' | 'names' | 'parent' | 'none',
+ *   measure: string, options: object, repeats: number, part?: string, peers?: string[], needsConnect?: boolean,
+ *   hasDirect?: boolean, hasReference?: boolean, expectedSeconds: number,
  * }} Measurement
  */
 
-export const groups = ['bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify', 'lookups', 'names', 'tls', 'server-name']
+export const groups = [
+  'bulk', 'setups', 'ping-pong', 'idle', 'veth', 'verify', 'lookups', 'names', 'tls', 'server-name', 'parent',
+]
 
 // Descriptors that a proxy needs beyond two a tunnel: listeners, pipes, files, and what Squid keeps in reserve.
 const spareDescriptors = 1000
@@ -33,6 +35,7 @@ const full = {
   names: { rate: 100, count: 1000, warmUpCount: 3000, repeats: 3 },
   tls: { flows: [1, 8], bytes: 1e9 },
   serverName: { clients: 8, count: 4000, warmUpCount: 3000, rate: 500, bytes: 4e9 },
+  parent: { clients: 8, count: 4000, warmUpCount: 3000 },
   expectedSeconds: {
     bulk: 6,
     setups: 3,
@@ -45,6 +48,7 @@ const full = {
     names: 14,
     tls: 6,
     serverName: 16,
+    parent: 5,
   },
 }
 
@@ -62,6 +66,7 @@ const quick = {
   names: { rate: 100, count: 50, warmUpCount: 200, repeats: 1 },
   tls: { flows: [1, 8], bytes: 0.1e9 },
   serverName: { clients: 8, count: 400, warmUpCount: 200, rate: 200, bytes: 0.25e9 },
+  parent: { clients: 8, count: 400, warmUpCount: 200 },
   expectedSeconds: {
     bulk: 1,
     setups: 1,
@@ -74,6 +79,7 @@ const quick = {
     names: 5,
     tls: 1,
     serverName: 4,
+    parent: 1,
   },
 }
 
@@ -89,7 +95,7 @@ export function createPlan ({ isQuick, only = groups, repeats, maxDescriptors, t
   const measurements = [
     ...planBulk(sizes), ...planSetups(sizes), planPingPong(sizes), ...planIdle(sizes, maxDescriptors),
     ...planVeth(sizes), planVerify(sizes), ...planLookups(sizes, tags), planNames(sizes),
-    ...planTls(sizes), planServerName(sizes),
+    ...planTls(sizes), planServerName(sizes), planParent(sizes),
   ]
   return {
     name: isQuick ? 'quick' : 'full',
@@ -277,6 +283,19 @@ function planServerName ({ serverName, expectedSeconds }) {
     measure: 'serverName',
     options: serverName,
     expectedSeconds: expectedSeconds.serverName,
+  }
+}
+
+function planParent ({ parent, expectedSeconds }) {
+  return {
+    id: 'parent',
+    title: `set-ups through a parent proxy, ${countOf(parent.clients, 'client')}`,
+    group: 'parent',
+    part: 'parent',
+    network: 'parent',
+    measure: 'parentRate',
+    options: parent,
+    expectedSeconds: expectedSeconds.parent,
   }
 }
 

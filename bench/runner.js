@@ -10,7 +10,7 @@ import { measureSetupRate, measureSetupTimes, measureSetupTimesUnderBulk } from 
 import { measureTlsBulk } from './measures/tls-bulk.js'
 import { verifyBytes } from './measures/verify.js'
 import { createLoopback, createVethNetwork } from './network.js'
-import { createDesk, createNameStage, createStage } from './stage.js'
+import { createDesk, createNameStage, createParentStage, createStage } from './stage.js'
 
 const measures = {
   bulk: measureBulk,
@@ -18,6 +18,7 @@ const measures = {
   lookupLoad: measureLookupLoad,
   lookups: measureLookups,
   names: measureNames,
+  parentRate: measureSetupRate,
   pingPong: measurePingPong,
   serverName: measureServerName,
   setupRate: measureSetupRate,
@@ -30,6 +31,7 @@ const stages = {
   loopback: () => createStage(createLoopback()),
   veth: () => createStage(createVethNetwork()),
   names: createNameStage,
+  parent: createParentStage,
   none: createDesk,
 }
 

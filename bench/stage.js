@@ -7,6 +7,7 @@ import { createLoopback } from './network.js'
 import { takePort } from './ports.js'
 
 const script = new URL('load/source.js', import.meta.url).pathname
+const parentScript = new URL('load/parent.js', import.meta.url).pathname
 const nameServerScript = new URL('load/name-server.js', import.meta.url).pathname
 const defaultTimeLimitMs = 120_000
 
@@ -59,12 +60,23 @@ export async function createNameStage () {
 }
 
 /**
+ * A stage whose source is a parent proxy.
+ *
+ * @returns {Promise<Stage>}
+ */
+export async function createParentStage () {
+  return await createStage(createLoopback(), { sourceScript: parentScript })
+}
+
+/**
  * Starts the source on a network; the network is the stage's from here on. A client that takes longer than
  * `timeLimitMs` is ended, and its measurement fails.
  *
  * @returns {Promise<Stage>}
  */
-export async function createStage (network, { timeLimitMs = defaultTimeLimitMs, sourcePlace } = {}) {
+export async function createStage (
+  network, { timeLimitMs = defaultTimeLimitMs, sourcePlace, sourceScript = script } = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'acr-egress-bench-'))
   // For peers that give up root.
   chmodSync(folder, 0o755)
@@ -80,7 +92,7 @@ export async function createStage (network, { timeLimitMs = defaultTimeLimitMs, 
   }
   const stage = { network, runClient: crew.runClient, close: () => (closing ??= close()) }
   try {
-    const source = await startSource(network, crew, folder, sourcePlace)
+    const source = await startSource(network, crew, folder, { wanted: sourcePlace, sourceScript })
     return {
       ...stage,
       direct: { name: 'direct', splices: true, route: source, pid: undefined, findEnd: () => undefined, stop: async () => {} },
@@ -93,9 +105,9 @@ export async function createStage (network, { timeLimitMs = defaultTimeLimitMs, 
   }
 }
 
-async function startSource (network, crew, folder, wanted) {
+async function startSource (network, crew, folder, { wanted, sourceScript }) {
   const place = wanted ?? { address: network.source, port: await takePort(network.source) }
-  const command = [process.execPath, script, place.address, String(place.port)]
+  const command = [process.execPath, sourceScript, place.address, String(place.port)]
   await crew.start(command, { role: 'source', place, logFile: join(folder, 'source.log') })
   return place
 }

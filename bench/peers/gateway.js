@@ -12,11 +12,12 @@ export const gateways = ['splice', 'stream'].map((engine) => ({
   missing: () => existsSync(program) ? undefined : 'it is not built (npm run build)',
   version: () => JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
   target: () => `${host}:443`,
-  command ({ listen, source, folder, tls, serverName = 'off' }) {
+  command ({ listen, source, folder, tls, serverName = 'off', upstreamProxy }) {
     const config = writeConfig(folder, 'config.yaml', [JSON.stringify({
       registries: [{ loginServer: host, regions: ['eastus'], privateEndpoints: [`${source.address}/32`] }],
       listen: { ...listen, tls },
       admin: { address: '127.0.0.1', port: 0 },
+      upstreamProxy,
       tunnel: { serverName, maxTunnels: 20000, maxTunnelsPerClient: 20000, maxSetupsPerSecondPerClient: 100000 },
       dns: { hosts: { [host]: [`${source.address}:${source.port}`] } },
       relay: { engine },

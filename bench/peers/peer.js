@@ -6,12 +6,14 @@
  * CONNECT: they are measured from the 200 on. `missing` says what keeps it from running here, `version` what runs.
  * `splices` is set on those that do not copy, and carry more in the same time. `part` is set on those that are measured
  * by themselves: of `lookups`, which are no programs, `candidate` says which one; those of `names` have a name
- * server beside them, and the `state` that the names are brought into; those of `tls` speak TLS with their clients, and
- * those of `server-name` are measured with a ClientHello in each tunnel.
+ * server beside them, and the `state` that the names are brought into; those of `tls` speak TLS with their clients,
+ * those of `server-name` are measured with a ClientHello in each tunnel, and for those of `parent` the source is a
+ * parent proxy.
  *
  * @typedef {{ address: string, port: number }} Place
  * @typedef {{ listen: Place, source: Place, nameServer?: Place, folder: string,
- *   tls?: { certFile: string, keyFile: string }, serverName?: string }} Setting
+ *   tls?: { certFile: string, keyFile: string }, serverName?: string, upstreamProxy?: object,
+ *   hasParent?: boolean }} Setting
  * @typedef {{
  *   name: string, splices?: boolean, missing: () => string | undefined, version: () => string,
  *   command: (setting: Setting) => string[], target?: (source: Place) => string, part?: string, candidate?: string,

@@ -10,13 +10,16 @@ export const squid = {
   missing: () => missingProgram('squid', 'squid-openssl'),
   version: () => readVersion('squid', '-v'),
   target: ({ port }) => `${host}:${port}`,
-  command ({ listen, source, folder }) {
+  command ({ listen, source, folder, hasParent = false }) {
     // Its worker gives up root.
     chmodSync(folder, 0o777)
     const hosts = writeConfig(folder, 'hosts', [`${source.address} ${host}`])
     const config = writeConfig(folder, 'squid.conf', [
       `http_port ${listen.address}:${listen.port}`,
       `hosts_file ${hosts}`,
+      ...hasParent
+        ? [`cache_peer ${source.address} parent ${source.port} 0 no-query no-digest`, 'never_direct allow all']
+        : [],
       `acl registry dstdomain ${host}`,
       'http_access allow CONNECT registry',
       'http_access deny all',

@@ -6,6 +6,7 @@ const copy = { name: 'C loop, copy', title: 'C copy' }
 const squid = { name: 'Squid', title: 'Squid' }
 const haproxyTls = { name: 'HAProxy, TLS', title: 'HAProxy' }
 const unchecked = { name: 'gateway, serverName off', title: 'off' }
+const squidWithParent = { name: 'Squid, cache_peer', title: 'Squid' }
 const warm = { name: 'gateway, warm', title: 'warm' }
 const finder = { name: 'gateway, parsed address', title: 'gateway' }
 
@@ -62,6 +63,13 @@ export const columnsOf = {
     absolute('p99 ms', 'openLoopMilliseconds99', { hasSpread: true }),
     absolute('CPU s/GB', cpu),
     absolute('GB/s', rate, { hasSpread: true }),
+  ],
+  parentRate: [
+    ratio('CPU', 'cpuMicrosecondsPerSetup', squidWithParent),
+    ratio('set-ups/s', 'setupsPerSecond', squidWithParent),
+    absolute('CPU µs', 'cpuMicrosecondsPerSetup', { hasSpread: true }),
+    absolute('set-ups/s', 'setupsPerSecond', { hasSpread: true }),
+    absolute('p99 ms', 'setupMilliseconds99', { isDetail: true }),
   ],
   setupRate: [
     ratio('set-ups/s', 'setupsPerSecond', squid),
