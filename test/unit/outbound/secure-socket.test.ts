@@ -35,6 +35,22 @@ t.test('a trusted server is spoken to with HTTP/1.1 to follow', async (t) => {
   t.pass('the connection ends with it')
 })
 
+t.test('an address is verified, and never sent as a server name', async (t) => {
+  const certificate = await issueServerCertificate({ authority, hosts: ['127.0.0.1', servername], validDays: 1, now })
+  const server = createServer({ cert: certificate.chainPem, key: certificate.keyPem })
+  const { port, close } = await listenOnLoopback(server)
+  t.teardown(close)
+  for (const [name, sent] of [['127.0.0.1', false], [servername, servername]] as const) {
+    const accepted = once(server, 'secureConnection')
+    const secure = await openSecureSocket({ socket: connect(port, '127.0.0.1'), servername: name, trust })
+    t.equal((await accepted)[0].servername, sent)
+    secure.destroy()
+  }
+  await t.rejects(openSecureSocket({ socket: connect(port, '127.0.0.1'), servername: '127.0.0.2', trust }), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  })
+})
+
 t.test('a stranger is refused, with nothing left open; or is taken when asked to, with what is wrong', async (t) => {
   const port = await startServer(t)
   const refused = connect(port, '127.0.0.1')
