@@ -112,7 +112,8 @@ t.test('skopeo pushes and pulls through the gateway, and Squid that resolves for
   const ended = gateway.lines.filter(({ event }) => event === 'tunnel_ended')
   t.ok(ended.length > 2)
   for (const line of ended) {
-    t.match(line, { parent: `127.0.0.1:${squid.port}`, resolvedBy: 'parent', end: /^(?:closed|client_reset)$/ })
+    // Squid knows no half-close: it may reset a tunnel that the client has ended.
+    t.match(line, { parent: `127.0.0.1:${squid.port}`, resolvedBy: 'parent', end: /^(?:closed|client_reset|upstream_reset)$/ })
     t.notOk('address' in line)
   }
 })
