@@ -53,6 +53,8 @@ t.test('with a parent no packet leaves for a registry or a name server, whatever
   const { code, stdout, stderr } = runInNamespace(`
     cd ${folder}
     exec 3>&1 1>setup.log 2>&1
+    trap 'exit 1' TERM
+    trap 'kill -KILL $gateway $server || true' EXIT
     ip link set lo up
     for address in ${registry} ${parent} 10.5.3.1; do ip address add $address/32 dev lo; done
     nft -f - <<END
